@@ -1,0 +1,97 @@
+"""`deis-daemon NAME [NAME…]`: one or several daemons in one process."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import pkgutil
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+import uvloop
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from libs.daemon import logs, probes
+from libs.daemon.daemon import Daemon
+from libs.daemon.notify import notify, watchdog_seconds
+from libs.daemon.settings import Settings
+from libs.daemon.supervision import supervise
+
+Serve = Callable[[Daemon], Awaitable[None]]
+
+log = structlog.get_logger("deis-daemon")
+
+
+def available() -> list[str]:
+    """The services that this installation carries."""
+    package = importlib.import_module("services")
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg)
+
+
+def find(name: str) -> Serve:
+    """A service's `serve`; a service is imported only when it is asked for."""
+    serve: Serve = importlib.import_module(f"services.{name}.serve").serve
+    return serve
+
+
+async def serve_all(names: Sequence[str], settings: Settings) -> None:
+    """Run the named daemons until SIGTERM or SIGINT; the first one that fails ends them all."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    stopping = asyncio.Event()
+    daemons = [Daemon(name, registry, stopping=stopping) for name in names]
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    admin = probes.application(daemons, registry)
+    async with probes.listen(admin, settings.admin_host, settings.admin_port) as port:
+        for daemon in daemons:
+            daemon.admin_url = f"http://{settings.node_address}:{port}"
+        log.info("starting", daemons=list(names), node=settings.node, admin_port=port)
+        async with asyncio.TaskGroup() as group:
+            serving = [group.create_task(find(d.name)(d), name=d.name) for d in daemons]  # type: ignore[arg-type]
+            async with supervise(keep_systemd_informed=keep_systemd_informed(daemons)):
+                await stopping.wait()
+                notify("STOPPING=1")
+                log.info("stopping", daemons=list(names))
+                await asyncio.wait(serving)
+
+
+async def keep_systemd_informed(daemons: Sequence[Daemon]) -> None:
+    """READY once, STATUS on a change, and WATCHDOG at half its period for as long as this loop turns."""
+    period = min(1.0, (watchdog_seconds() or 2.0) / 2)
+    told_ready, told = False, ""
+    while True:
+        missing = probes.unready(daemons)
+        status = "waiting for " + ", ".join(missing) if missing else "ready"
+        if status != told:
+            log.info(status) if not missing or told else log.debug(status)
+            notify(f"STATUS={status}")
+            told = status
+        if not missing and not told_ready:
+            told_ready = notify("READY=1") or True
+        if watchdog_seconds():
+            notify("WATCHDOG=1")
+        await asyncio.sleep(period)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The console script."""
+    parser = argparse.ArgumentParser(prog="deis-daemon", description="Run daemons of the platform in one process.")
+    parser.add_argument("names", nargs="+", metavar="NAME", help=f"one or several of: {', '.join(available())}")
+    names = list(dict.fromkeys(parser.parse_args(argv).names))
+    if unknown := sorted(set(names) - set(available())):
+        parser.error(f"no daemon is named {', '.join(unknown)}; there are: {', '.join(available())}")
+    settings = Settings()
+    logs.configure(settings.log_level, settings.log_format)
+    try:
+        uvloop.run(serve_all(names, settings))
+    except* Exception as group:  # the process ends with a name and a reason; the supervisor starts it again
+        for error in group.exceptions:
+            log.error("ended", daemons=names, error=str(error), kind=type(error).__name__, exc_info=error)
+        sys.exit(1)

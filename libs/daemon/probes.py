@@ -1,0 +1,69 @@
+"""The process's own word on itself: `/livez`, `/readyz`, `/statusz`, `/metrics`, on the admin port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from libs.daemon.daemon import Daemon
+
+
+def unready(daemons: Sequence[Daemon]) -> list[str]:
+    """The conditions that do not hold, as `<daemon>: <condition>`; a daemon that named none yet is starting."""
+    missing = []
+    for daemon in daemons:
+        if not daemon.ready:
+            missing.append(f"{daemon.name}: starting")
+        missing += [f"{daemon.name}: {name}" for name, holds in daemon.ready.items() if not holds()]
+    return missing
+
+
+def application(daemons: Sequence[Daemon], registry: CollectorRegistry) -> web.Application:
+    """The admin endpoints. `/livez` asks only whether the event loop turns; it never asks another service."""
+
+    async def livez(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        missing = unready(daemons)
+        return web.Response(status=503 if missing else 200, text="\n".join(missing or ["ok"]) + "\n")
+
+    async def statusz(_: web.Request) -> web.Response:
+        body = {
+            daemon.name: {
+                "ready": {name: holds() for name, holds in daemon.ready.items()},
+                "loops": {name: asdict(loop.status) for name, loop in daemon.loops.items()},
+            }
+            for daemon in daemons
+        }
+        tasks = sorted(task.get_name() for task in asyncio.all_tasks())
+        return web.json_response({"daemons": body, "tasks": tasks})
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.router.add_get("/livez", livez)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/statusz", statusz)
+    app.router.add_get("/metrics", metrics)
+    return app
+
+
+@asynccontextmanager
+async def listen(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """Serve on `host:port` while the body runs; yields the port (a free one for 0)."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,47 @@
+"""The engine seam: single instances on whatever runs containers.
+
+`engine` is the protocol (`Engine`, and the narrow optional seams `Images`, `Logs` beside it), `drivers/` its
+implementations (`docker`, `memory`; the file's name is the configured name).
+"""
+
+from libs.engine.engine import (
+    Engine,
+    EngineEvent,
+    Identity,
+    Image,
+    Images,
+    Instance,
+    InstanceSpec,
+    Limits,
+    LogPiece,
+    Logs,
+    Population,
+    Stranger,
+)
+from libs.engine.errors import (
+    AddressesExhausted,
+    EngineError,
+    EngineUnavailable,
+    ImageNotFound,
+    InstanceRefused,
+)
+
+__all__ = [
+    "AddressesExhausted",
+    "Engine",
+    "EngineError",
+    "EngineEvent",
+    "EngineUnavailable",
+    "Identity",
+    "Image",
+    "ImageNotFound",
+    "Images",
+    "Instance",
+    "InstanceRefused",
+    "InstanceSpec",
+    "Limits",
+    "LogPiece",
+    "Logs",
+    "Population",
+    "Stranger",
+]

@@ -1,0 +1,180 @@
+"""The engine seam: verbs on single instances, the same over every driver. The engine places and keeps alive; Deis rolls.
+
+An instance is one container of one process of one app. Its name is never used twice. A process that exits is restarted in
+place by the engine, with its backoff, until `stop` is called. Every verb raises `EngineUnavailable` when the engine does not
+answer in time; then nothing is known, and the call may or may not have worked: all verbs can be asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
+
+State = Literal["created", "running", "restarting", "exited", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an instance may use; None is no limit."""
+
+    memory: int | None = None  # bytes
+    cpu_shares: int | None = None  # relative weight, 2..1024 (as v1's)
+    pids: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an instance is; carried as labels by the engine, so that the engine alone can tell it."""
+
+    id: str  # short, unique for ever
+    app: str
+    app_uuid: str
+    type: str
+    number: int
+    release: int
+    generation: int = 0
+
+    @property
+    def name(self) -> str:
+        """The container's name: v1's `<app>_v<N>.<type>.<number>` with the id behind it."""
+        return f"{self.app}_v{self.release}.{self.type}.{self.number}-{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSpec:
+    """An instance to run."""
+
+    identity: Identity
+    image: str  # a digest or id, as `Images.resolve` answered
+    command: tuple[str, ...] | None = None  # None: the image's own
+    entrypoint: tuple[str, ...] | None = None  # None: the image's own
+    environment: Mapping[str, str] = field(default_factory=dict)
+    port: int | None = None
+    check: str = ""  # the readiness check as JSON (`records.Check`); empty: none
+    limits: Limits = Limits()
+
+    @property
+    def name(self) -> str:
+        """The name that makes `start` idempotent."""
+        return self.identity.name
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An instance as the engine has it now."""
+
+    identity: Identity
+    name: str
+    state: State
+    address: str | None = None  # kept for the instance's whole life
+    port: int | None = None
+    check: str = ""
+    image: str = ""
+    restarts: int = 0
+    exit_code: int | None = None  # of the last run; None while the first one runs
+    reason: str = ""  # why it is not running: the engine's words, OOM
+    started: datetime | None = None
+    finished: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A container that carries the platform's label but cannot be read as an instance: reported, never touched."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Everything that the engine has of this platform."""
+
+    instances: tuple[Instance, ...]
+    strangers: tuple[Stranger, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEvent:
+    """Something happened to an instance: look again. `name` is empty where everything must be looked at."""
+
+    name: str
+    action: str  # start, die, destroy, …: the engine's word, for people
+
+
+class Engine(Protocol):
+    """Single instances: start, stop, remove, see."""
+
+    async def start(self, spec: InstanceSpec) -> None:
+        """Make it run: create it if its name is new, start it if it is not running, else do nothing.
+
+        Raises `ImageNotFound`, `InstanceRefused`, `AddressesExhausted`.
+        """
+        ...
+
+    async def stop(self, name: str, *, grace: float) -> None:
+        """SIGTERM, up to `grace` seconds, SIGKILL; it is not restarted. An absent or stopped one is fine."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Remove a stopped instance (its address goes to quarantine); an absent one is fine. A running one is refused."""
+        ...
+
+    async def instances(self) -> Population:
+        """What is there, in any state."""
+        ...
+
+    def events(self) -> AbstractAsyncContextManager[AsyncIterator[EngineEvent]]:
+        """What happens from now on. The first event, with an empty name, comes once the stream stands.
+
+        Ends only by raising `EngineUnavailable`: open it again, and look at everything.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections; instances are left alone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that the engine has."""
+
+    digest: str  # what `InstanceSpec.image` takes
+    ports: tuple[int, ...] = ()  # exposed TCP ports, ascending
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Images(Protocol):
+    """Optional seam: images by reference."""
+
+    async def resolve(self, reference: str) -> Image:
+        """The image that the engine has under this name, else pull it. Raises `ImageNotFound`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogPiece:
+    """A piece of an instance's output, as the engine stored it: at most one line, maybe a part of one."""
+
+    at: int  # the line's own time, ns since the epoch
+    stream: Literal["stdout", "stderr"]
+    data: bytes  # with its newline, unless the piece is partial
+
+
+@runtime_checkable
+class Logs(Protocol):
+    """Optional seam: an instance's output."""
+
+    def logs(
+        self, name: str, *, since: int = 0, follow: bool = True, tail: int | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[LogPiece]]:
+        """Its output with times >= `since` (ns); ends when the instance stopped and all was read.
+
+        Raises `EngineUnavailable` when the stream broke. An absent instance has none.
+        """
+        ...

@@ -1,0 +1,56 @@
+"""Who is there: leased records, gone with the process that wrote them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from libs.keyspace.document import Document, Part
+
+
+class Node(Document):
+    """A machine that runs instances, under `nodes/<node>` (leased)."""
+
+    address: str
+    cpus: float
+    memory: int  # bytes
+    reserved: int = 0  # bytes
+    tags: dict[str, str] = Field(default_factory=dict)
+
+
+class RouterView(Part):
+    """What one router does with one instance."""
+
+    state: Literal["in_rotation", "draining", "gone"]
+    in_flight: int = 0
+
+
+class Router(Document):
+    """A router's acknowledgement, under `routers/<id>` (leased): by instance id, for running rollouts and retiring ones."""
+
+    node: str
+    instances: dict[str, RouterView] = Field(default_factory=dict)
+    applied: datetime
+
+
+class MeshMember(Document):
+    """A daemon that others may reach, under `mesh/<service>/<id>` (leased)."""
+
+    service: str
+    id: str
+    node: str
+    url: str  # where it serves what it serves
+    admin_url: str = ""  # where its probes and metrics are
+    version: str = ""
+    ready: bool = True
+    started: datetime
+
+
+class Leader(Document):
+    """Who leads, under `leaders/<role>` (leased). Its epoch is the revision at which the key was created."""
+
+    id: str
+    node: str
+    since: datetime

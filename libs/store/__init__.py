@@ -1,0 +1,49 @@
+"""The etcd seam: the platform's only shared memory.
+
+`store` is the protocol of six verbs, `drivers/` its implementations (`etcd3`, `memory`; the file's name is the configured
+name). Above it, over any driver: `mirror` (a live copy of a prefix), `shelf` (typed documents and compare-and-swap),
+`session` (a lease whose loss is an event), `election` (one leader, with an epoch), `guard` (a restored store is held at
+the door).
+"""
+
+from libs.store.errors import (
+    HistoryLost,
+    LeaseLost,
+    StaleRevision,
+    StoreError,
+    StoreHeld,
+    StoreUnavailable,
+)
+from libs.store.store import (
+    ABSENT,
+    ANY,
+    Batch,
+    Change,
+    Entry,
+    Expect,
+    Expected,
+    Identity,
+    Lease,
+    Listing,
+    Store,
+)
+
+__all__ = [
+    "ABSENT",
+    "ANY",
+    "Batch",
+    "Change",
+    "Entry",
+    "Expect",
+    "Expected",
+    "HistoryLost",
+    "Identity",
+    "Lease",
+    "LeaseLost",
+    "Listing",
+    "StaleRevision",
+    "Store",
+    "StoreError",
+    "StoreHeld",
+    "StoreUnavailable",
+]

@@ -1,0 +1,5 @@
+"""HTTP between people, services and the platform: the server's frame and the client's.
+
+`errors` is the one table from failures to statuses; `server` serves an application with request ids, metrics and limits;
+`client` makes sessions with deadlines.
+"""

@@ -1,0 +1,1 @@
+"""The daemons, one folder each. They share etcd, never each other's code."""
