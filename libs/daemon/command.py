@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 import uvloop
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from pydantic import ValidationError
 
 from libs.daemon import logs, probes
 from libs.daemon.daemon import Daemon
@@ -53,45 +54,68 @@ async def serve_all(names: Sequence[str], settings: Settings) -> None:
         for daemon in daemons:
             daemon.admin_url = f"http://{settings.node_address}:{port}"
         log.info("starting", daemons=list(names), node=settings.node, admin_port=port)
-        async with asyncio.TaskGroup() as group:
-            serving = [group.create_task(find(d.name)(d), name=d.name) for d in daemons]  # type: ignore[arg-type]
-            async with supervise(keep_systemd_informed=keep_systemd_informed(daemons)):
-                await stopping.wait()
-                notify("STOPPING=1")
-                log.info("stopping", daemons=list(names))
-                await asyncio.wait(serving)
+        async with supervise(keep_systemd_informed=keep_systemd_informed(daemons)), asyncio.TaskGroup() as group:
+            for daemon in daemons:
+                group.create_task(serve_one(daemon), name=daemon.name)
+            await stopping.wait()
+            notify("STOPPING=1")
+            log.info("stopping", daemons=list(names))
+
+
+async def serve_one(daemon: Daemon) -> None:
+    """One daemon, with its name on every line that it logs."""
+    structlog.contextvars.bind_contextvars(service=daemon.name)
+    await find(daemon.name)(daemon)
 
 
 async def keep_systemd_informed(daemons: Sequence[Daemon]) -> None:
     """READY once, STATUS on a change, and WATCHDOG at half its period for as long as this loop turns."""
-    period = min(1.0, (watchdog_seconds() or 2.0) / 2)
+    watchdog = watchdog_seconds()
     told_ready, told = False, ""
     while True:
         missing = probes.unready(daemons)
         status = "waiting for " + ", ".join(missing) if missing else "ready"
         if status != told:
-            log.info(status) if not missing or told else log.debug(status)
+            log.info(status, daemons=[daemon.name for daemon in daemons])
             notify(f"STATUS={status}")
             told = status
         if not missing and not told_ready:
-            told_ready = notify("READY=1") or True
-        if watchdog_seconds():
+            notify("READY=1")
+            told_ready = True
+        if watchdog:
             notify("WATCHDOG=1")
-        await asyncio.sleep(period)
+        await asyncio.sleep(min(1.0, watchdog / 2) if watchdog else 1.0)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The console script."""
-    parser = argparse.ArgumentParser(prog="deis-daemon", description="Run daemons of the platform in one process.")
-    parser.add_argument("names", nargs="+", metavar="NAME", help=f"one or several of: {', '.join(available())}")
-    names = list(dict.fromkeys(parser.parse_args(argv).names))
-    if unknown := sorted(set(names) - set(available())):
-        parser.error(f"no daemon is named {', '.join(unknown)}; there are: {', '.join(available())}")
-    settings = Settings()
-    logs.configure(settings.log_level, settings.log_format)
+    names = parse(argv)
+    try:
+        settings = Settings()
+        logs.configure(settings.log_level, settings.log_format)
+    except (ValidationError, ValueError) as error:
+        sys.exit(f"deis-daemon: a setting is wrong: {error}")
     try:
         uvloop.run(serve_all(names, settings))
-    except* Exception as group:  # the process ends with a name and a reason; the supervisor starts it again
-        for error in group.exceptions:
+    except* Exception as group:  # noqa: BLE001 - the process ends with its reason; the supervisor starts it again
+        for error in leaves(group):
             log.error("ended", daemons=names, error=str(error), kind=type(error).__name__, exc_info=error)
         sys.exit(1)
+
+
+def parse(argv: Sequence[str] | None) -> list[str]:
+    """The daemons asked for, each once; ends the process on a name that there is not."""
+    names = ", ".join(available())
+    parser = argparse.ArgumentParser(prog="deis-daemon", description="Run daemons of the platform in one process.")
+    parser.add_argument("names", nargs="+", metavar="NAME", help=f"one or several of: {names}")
+    asked: list[str] = list(dict.fromkeys(parser.parse_args(argv).names))
+    if unknown := sorted(set(asked) - set(available())):
+        parser.error(f"no daemon is named {', '.join(unknown)}; there are: {names}")
+    return asked
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """The single errors of a group, however nested."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in leaves(inner)]
+    return [error]

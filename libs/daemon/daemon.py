@@ -17,8 +17,8 @@ from libs.daemon.supervision import supervise
 class Daemon:
     """One service in this process. Its parts come in as arguments from here; there are no module-level singletons.
 
-    `ready` holds named conditions for `/readyz` (mirrors complete, lease held, listener open); `stopping` is set when the
-    process was asked to end.
+    `ready` holds named conditions for `/readyz` (mirrors complete, lease held, listener open); `stopping` is set when
+    the process was asked to end.
     """
 
     name: str

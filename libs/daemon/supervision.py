@@ -45,9 +45,9 @@ async def keep_running(
     expected: tuple[type[Exception], ...],
     longest: float = 5.0,
 ) -> None:
-    """Run `attempt` again each time it returns or fails in an expected way, with jittered backoff up to `longest` seconds.
+    """Run `attempt` again each time it returns or fails in an expected way, for ever.
 
-    For long streams: an attempt that lasted resets the backoff.
+    Jittered backoff up to `longest` seconds; for long streams: an attempt that lasted resets it.
     """
     clock = asyncio.get_running_loop().time
     delay = 0.05

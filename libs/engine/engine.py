@@ -1,8 +1,8 @@
-"""The engine seam: verbs on single instances, the same over every driver. The engine places and keeps alive; Deis rolls.
+"""The engine seam: verbs on single instances. The engine places and keeps alive; Deis rolls.
 
-An instance is one container of one process of one app. Its name is never used twice. A process that exits is restarted in
-place by the engine, with its backoff, until `stop` is called. Every verb raises `EngineUnavailable` when the engine does not
-answer in time; then nothing is known, and the call may or may not have worked: all verbs can be asked again.
+An instance is one container of one process of one app. Its name is never used twice. A process that exits is restarted
+in place by the engine, with its backoff, until `stop` is called. Every verb raises `EngineUnavailable` when the engine
+does not answer in time; then nothing is known, and the call may or may not have worked: all verbs can be asked again.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """A container that carries the platform's label but cannot be read as an instance: reported, never touched."""
+    """A container with the platform's label that cannot be read as an instance: reported, never touched."""
 
     name: str
     reason: str

@@ -111,7 +111,8 @@ class Store(Protocol):
     def watch(self, prefix: str, *, after: int) -> AbstractAsyncContextManager[AsyncIterator[Batch]]:
         """Changes below `prefix` of revisions greater than `after`, each once and in order.
 
-        The iterator ends only by raising: `HistoryLost` when some of them are gone, `StoreUnavailable` when the stream broke.
+        The iterator ends only by raising: `HistoryLost` when some of them are gone, `StoreUnavailable` when the stream
+        broke.
         """
         ...
 

@@ -28,7 +28,7 @@ class RouterView(Part):
 
 
 class Router(Document):
-    """A router's acknowledgement, under `routers/<id>` (leased): by instance id, for running rollouts and retiring ones."""
+    """A router's word by instance id, for running rollouts and retiring ones, under `routers/<id>` (leased)."""
 
     node: str
     instances: dict[str, RouterView] = Field(default_factory=dict)
