@@ -97,9 +97,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(f"deis-daemon: a setting is wrong: {error}")
     try:
         uvloop.run(serve_all(names, settings))
-    except* Exception as group:  # noqa: BLE001 - the process ends with its reason; the supervisor starts it again
-        for error in leaves(group):
-            log.error("ended", daemons=names, error=str(error), kind=type(error).__name__, exc_info=error)
+    except Exception as failure:  # the process ends with its reasons; the supervisor starts it again
+        for leaf in leaves(failure):
+            log.exception("ended", daemons=names, error=str(leaf), kind=type(leaf).__name__, exc_info=leaf)
         sys.exit(1)
 
 
@@ -115,7 +115,7 @@ def parse(argv: Sequence[str] | None) -> list[str]:
 
 
 def leaves(error: BaseException) -> list[BaseException]:
-    """The single errors of a group, however nested."""
+    """The single errors of a group, however nested; an error that is no group is its own leaf."""
     if isinstance(error, BaseExceptionGroup):
         return [leaf for inner in error.exceptions for leaf in leaves(inner)]
     return [error]

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+from prometheus_client import CollectorRegistry
+
+from libs.daemon import Daemon, Loop, probes
+
+
+@asynccontextmanager
+async def admin(*daemons: Daemon, registry: CollectorRegistry) -> AsyncIterator[aiohttp.ClientSession]:
+    app = probes.application(daemons, registry)
+    async with (
+        probes.listen(app, "127.0.0.1", 0) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+    ):
+        yield session
+
+
+async def text(session: aiohttp.ClientSession, path: str) -> tuple[int, str]:
+    async with session.get(path) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_a_daemon_without_conditions_is_still_starting() -> None:
+    registry = CollectorRegistry()
+    async with admin(Daemon("router", registry), registry=registry) as session:
+        assert await text(session, "/livez") == (200, "ok\n")
+        assert await text(session, "/readyz") == (503, "router: starting\n")
+
+
+async def test_readiness_names_what_is_missing_and_liveness_does_not_care() -> None:
+    registry = CollectorRegistry()
+    daemon = Daemon("router", registry)
+    complete = False
+    daemon.ready["mirrors complete"] = lambda: complete
+    daemon.ready["listener open"] = lambda: True
+    async with admin(daemon, registry=registry) as session:
+        assert await text(session, "/readyz") == (503, "router: mirrors complete\n")
+        assert await text(session, "/livez") == (200, "ok\n")
+        complete = True
+        assert await text(session, "/readyz") == (200, "ok\n")
+
+
+async def test_statusz_tells_each_loop_and_why_it_ran() -> None:
+    registry = CollectorRegistry()
+    daemon = Daemon("router", registry)
+    looked = asyncio.Event()
+
+    async def body() -> None:
+        looked.set()
+
+    loop: Loop = daemon.loop("apply_endpoints", body, every=3600)
+    async with admin(daemon, registry=registry) as session, asyncio.TaskGroup() as group:
+        task = group.create_task(loop.run(), name="apply_endpoints")
+        await looked.wait()
+        async with session.get("/statusz") as answer:
+            status = await answer.json()
+        task.cancel()
+    told = status["daemons"]["router"]["loops"]["apply_endpoints"]
+    assert told["woken_by"] == "start"
+    assert told["runs"] == 1
+    assert "apply_endpoints" in status["tasks"]
+
+
+async def test_metrics_are_in_the_text_format() -> None:
+    registry = CollectorRegistry()
+    async with admin(Daemon("router", registry), registry=registry) as session, session.get("/metrics") as answer:
+        assert answer.headers["Content-Type"].startswith("text/plain; version=")
