@@ -32,7 +32,7 @@ async def supervise(**tasks: Coroutine[Any, Any, Any]) -> AsyncIterator[asyncio.
     async with asyncio.TaskGroup() as group:
         started = [group.create_task(_forever(name, work), name=name) for name, work in tasks.items()]
         try:
-            await asyncio.sleep(0)  # so that each has begun: a coroutine that is cancelled before would be left unawaited
+            await asyncio.sleep(0)  # let each begin: one cancelled before would be left unawaited
             yield group
         finally:
             for task in started:
