@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from aiohttp import web
@@ -12,6 +11,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from libs.daemon.daemon import Daemon
+from libs.web.server import listen
+
+__all__ = ["application", "listen", "unready"]
 
 
 def unready(daemons: Sequence[Daemon]) -> list[str]:
@@ -54,16 +56,3 @@ def application(daemons: Sequence[Daemon], registry: CollectorRegistry) -> web.A
     app.router.add_get("/statusz", statusz)
     app.router.add_get("/metrics", metrics)
     return app
-
-
-@asynccontextmanager
-async def listen(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve on `host:port` while the body runs; yields the port (a free one for 0)."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()

@@ -1,0 +1,49 @@
+"""The one table from failures to answers: a handler raises what went wrong, the table says how it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+Row = Callable[[Any], web.Response]
+"""Takes the failure (of the row's kind) and makes its answer."""
+
+KEPT_HEADERS = ("Allow", "Location", "Retry-After")
+
+
+def detail(status: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """The plain error: `{"detail": message}`."""
+    return web.json_response({"detail": message}, status=status, headers=headers)
+
+
+def _http(error: web.HTTPException) -> web.Response:
+    """An aiohttp failure (no such route, method, …) as JSON, with the headers that carry meaning."""
+    headers = {name: error.headers[name] for name in KEPT_HEADERS if name in error.headers}
+    return detail(error.status, error.reason, headers)
+
+
+def _too_large(error: web.HTTPRequestEntityTooLarge) -> web.Response:
+    """413; the connection ends, since the rest of the body is still on its way."""
+    response = detail(error.status, "The request's body is larger than this server takes.")
+    response.force_close()
+    return response
+
+
+class ErrorTable:
+    """Failures by type: the most specific type that has a row answers, one without a row is a bare 500."""
+
+    def __init__(self, rows: Mapping[type[Exception], Row] | None = None) -> None:
+        self._rows: dict[type, Row] = {
+            web.HTTPException: _http,
+            web.HTTPRequestEntityTooLarge: _too_large,
+        }
+        self._rows.update(rows or {})
+
+    def answer(self, error: Exception) -> web.Response | None:
+        """The answer to a failure, None when no row knows it."""
+        for kind in type(error).__mro__:
+            if row := self._rows.get(kind):
+                return row(error)
+        return None
