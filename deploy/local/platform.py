@@ -1,0 +1,133 @@
+"""Bring the platform up and down: what `make up`, `make down` and `make reset` do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+from deploy.local import engine, ports
+from deploy.local.settings import LocalSettings
+from deploy.local.steps import console, step
+from deploy.local.supervisor import Supervisor
+
+PROGRAMS = ("etcd", "haproxy", "control", "node", "router")
+READY_LIMIT = 90.0  # seconds
+
+
+class NotReady(Exception):
+    """The platform did not become ready in time; the message says what is missing."""
+
+
+def up(settings: LocalSettings) -> None:
+    """Start what does not run, and return when the platform is ready. A second call does no harm."""
+    supervisor = Supervisor(settings)
+    for directory in ("run", "log", "router"):
+        (settings.home / directory).mkdir(parents=True, exist_ok=True)
+    settings.home.chmod(0o755)
+    if not supervisor.alive():
+        ports.require_free(settings.ports)
+    with step("supervisord"):
+        supervisor.launch()
+    with step("Docker Engine") as told:
+        told.detail = engine.ensure(settings, supervisor)
+    with step("etcd, HAProxy and the daemons"):
+        configure_haproxy(settings)
+        for program in PROGRAMS:
+            supervisor.start(program)
+        wait_until_ready(settings, supervisor)
+
+
+def down(settings: LocalSettings) -> None:
+    """Stop what `up` started, the platform's apps included, and only that."""
+    supervisor = Supervisor(settings)
+    if not supervisor.alive():
+        console.print("the platform does not run")
+        return
+    with step("the daemons"):
+        for program in reversed(PROGRAMS[2:]):
+            supervisor.stop(program)
+    if engine.answers(settings):
+        with step("the apps") as told:
+            told.detail = f"{engine.stop_containers(settings)} containers stopped; `make up` brings them back"
+    with step("HAProxy, etcd, supervisord" + (", Docker Engine" if supervisor.running("docker") else "")):
+        supervisor.shutdown()
+
+
+def reset(settings: LocalSettings) -> None:
+    """`down`, and remove all state: apps, containers, the network, etcd's data, logs."""
+    supervisor = Supervisor(settings)
+    own_engine = supervisor.alive() and supervisor.running("docker")
+    for program in reversed(PROGRAMS) if supervisor.alive() else ():
+        supervisor.stop(program)
+    if engine.answers(settings):
+        with step("the apps' containers and network") as told:
+            told.detail = f"{engine.remove_containers(settings)} containers removed"
+    elif (settings.home / "etcd").exists():
+        console.print("no Docker Engine answers: containers that its data may still hold are left as they are")
+    with step("supervisord" + (", Docker Engine" if own_engine else "")):
+        supervisor.shutdown()
+    with step(f"state in {settings.home}"):
+        if settings.home.exists():
+            shutil.rmtree(settings.home)
+
+
+def status(settings: LocalSettings) -> None:
+    """Tell each program's state."""
+    supervisor = Supervisor(settings)
+    if not supervisor.alive():
+        console.print("the platform does not run; `make up` starts it")
+        return
+    for program in supervisor.programs():
+        console.print(f"{program['name']:10} {program['statename']:10} {program['description']}")
+
+
+def configure_haproxy(settings: LocalSettings) -> None:
+    """Write HAProxy's first configuration, unless there is one: HAProxy starts before the router daemon is there."""
+    command = [sys.executable, "-m", "services.router.configure"]
+    done = subprocess.run(  # noqa: S603
+        command, env=settings.environment(), capture_output=True, text=True, check=False, cwd=settings.home
+    )
+    if done.returncode != 0:
+        raise NotReady(f"HAProxy's configuration could not be written: {done.stderr.strip()}")
+
+
+def wait_until_ready(settings: LocalSettings, supervisor: Supervisor) -> None:
+    """Return once every daemon says ready and the API answers through the router; else raise `NotReady`."""
+    waiting = {
+        "control": f"http://127.0.0.1:{settings.control_admin_port}/readyz",
+        "node": f"http://127.0.0.1:{settings.node_admin_port}/readyz",
+        "router": f"http://127.0.0.1:{settings.router_admin_port}/readyz",
+        "the API": f"http://127.0.0.1:{settings.router_http_port}/healthz",
+    }
+    deadline = time.monotonic() + READY_LIMIT
+    missing: dict[str, str] = {}
+    while time.monotonic() < deadline:
+        missing = {
+            name: word for name, url in waiting.items() if (word := probe(url, host=f"deis.{settings.domain}")) != ""
+        }
+        if not missing:
+            return
+        time.sleep(0.1)
+    states = {program["name"]: program["statename"] for program in supervisor.programs()}
+    raise NotReady(
+        f"the platform is not ready after {READY_LIMIT:.0f} s: {json.dumps(missing)}; programs: {json.dumps(states)}; "
+        f"logs are in {settings.home / 'log'}"
+    )
+
+
+def probe(url: str, *, host: str) -> str:
+    """Empty when the URL answers 200, else what it said."""
+    request = urllib.request.Request(url, headers={"Host": host})  # noqa: S310 - our own loopback URLs
+    try:
+        with urllib.request.urlopen(request, timeout=5):  # noqa: S310
+            return ""
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read(300).decode(errors="replace").strip() or str(error)
+    except OSError as error:
+        return str(error)
