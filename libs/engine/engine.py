@@ -119,7 +119,10 @@ class Engine(Protocol):
         ...
 
     async def remove(self, name: str) -> None:
-        """Remove a stopped instance (its address goes to quarantine); an absent one is fine. A running one is refused."""
+        """Remove a stopped instance; its address goes to quarantine. An absent one is fine.
+
+        Raises `InstanceRefused` for one that runs.
+        """
         ...
 
     async def instances(self) -> Population:

@@ -1,0 +1,1 @@
+"""One module an engine; its name is the configured name."""

@@ -1,0 +1,98 @@
+"""Who an instance is, as the engine carries it: labels, and the environment that its process sees.
+
+The labels alone tell an instance from a stranger, so a platform that lost its records still knows what runs. Values are
+strings; a port or check that is not there has no label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from libs.engine.engine import Identity, InstanceSpec
+
+PREFIX = "io.deis."
+PLATFORM = PREFIX + "platform"  # whose instance it is: every container and network of a platform carries it
+
+
+class BadLabels(ValueError):
+    """Labels that name the platform but no instance; the message says which label is wrong, and how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What labels tell."""
+
+    identity: Identity
+    port: int | None = None
+    check: str = ""
+
+
+def labels(spec: InstanceSpec, platform: str) -> dict[str, str]:
+    """The labels of an instance of this platform; `read` is the way back."""
+    who = spec.identity
+    found = {
+        PLATFORM: platform,
+        PREFIX + "instance": who.id,
+        PREFIX + "app": who.app,
+        PREFIX + "app-uuid": who.app_uuid,
+        PREFIX + "type": who.type,
+        PREFIX + "number": str(who.number),
+        PREFIX + "release": str(who.release),
+        PREFIX + "generation": str(who.generation),
+    }
+    if spec.port is not None:
+        found[PREFIX + "port"] = str(spec.port)
+    if spec.check:
+        found[PREFIX + "check"] = spec.check
+    return found
+
+
+def read(found: Mapping[str, str]) -> Labelled:
+    """Who the bearer of these labels is; raises `BadLabels`."""
+    return Labelled(
+        identity=Identity(
+            id=_text(found, "instance"),
+            app=_text(found, "app"),
+            app_uuid=_text(found, "app-uuid"),
+            type=_text(found, "type"),
+            number=_number(found, "number"),
+            release=_number(found, "release"),
+            generation=_number(found, "generation") if PREFIX + "generation" in found else 0,
+        ),
+        port=_port(found) if PREFIX + "port" in found else None,
+        check=found.get(PREFIX + "check", ""),
+    )
+
+
+def environment(spec: InstanceSpec) -> dict[str, str]:
+    """What the process sees: its config, `PORT`, v1's `DEIS_APP` and `DEIS_RELEASE`, and `DEIS_PROCESS` (`web.1`).
+
+    As in v1, the platform's own word wins over a config value of the same name.
+    """
+    who = spec.identity
+    own = {"DEIS_APP": who.app, "DEIS_RELEASE": f"v{who.release}", "DEIS_PROCESS": f"{who.type}.{who.number}"}
+    if spec.port is not None:
+        own["PORT"] = str(spec.port)
+    return {**spec.environment, **own}
+
+
+def _text(found: Mapping[str, str], name: str) -> str:
+    value = found.get(PREFIX + name, "")
+    if not value:
+        raise BadLabels(f"label {PREFIX}{name} is missing or empty")
+    return value
+
+
+def _number(found: Mapping[str, str], name: str) -> int:
+    value = _text(found, name)
+    if not (value.isascii() and value.isdigit()):
+        raise BadLabels(f"label {PREFIX}{name} is {value!r}, not a number")
+    return int(value)
+
+
+def _port(found: Mapping[str, str]) -> int:
+    port = _number(found, "port")
+    if not 0 < port < 65536:
+        raise BadLabels(f"label {PREFIX}port is {port}, not a TCP port")
+    return port
