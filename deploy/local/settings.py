@@ -23,6 +23,7 @@ class LocalSettings(BaseSettings):
     platform: str = ""  # default: made from the home, so that platforms of several homes can share an engine
     domain: str = "localhost"
     docker_host: str = "unix:///var/run/docker.sock"
+    docker_options: str = ""  # more words for dockerd's command line, where the platform starts it
 
     router_http_port: int = Field(8080, ge=1, le=65535)
     controller_port: int = Field(8000, ge=1, le=65535)
