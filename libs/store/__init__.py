@@ -1,9 +1,9 @@
 """The etcd seam: the platform's only shared memory.
 
-`store` is the protocol of six verbs, `drivers/` its implementations (`etcd3`, `memory`; the file's name is the configured
-name). Above it, over any driver: `mirror` (a live copy of a prefix), `shelf` (typed documents and compare-and-swap),
-`session` (a lease whose loss is an event), `election` (one leader, with an epoch), `guard` (a restored store is held at
-the door).
+`store` is the protocol of six verbs, `drivers/` its implementations (`etcd3`, `memory`; the file's name is the
+configured name). Above it, over any driver: `mirror` (a live copy of a prefix), `shelf` (typed documents and
+compare-and-swap), `session` (a lease whose loss is an event), `election` (one leader, with an epoch), `guard` (a
+restored store is held at the door). A daemon begins with `opening.open_store`.
 """
 
 from libs.store.errors import (
