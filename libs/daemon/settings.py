@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -23,6 +23,13 @@ class Settings(BaseSettings):
     store: str = Field("etcd3", description="store driver: etcd3 or memory")
     store_endpoints: str = Field("127.0.0.1:2379", description="host:port of each etcd member, comma separated")
     store_prefix: str = Field("/deis", description="prefix of every key")
+    store_ca_file: Path | None = Field(
+        None, description="PEM file of the authorities that sign etcd's certificates: TLS"
+    )
+    store_cert_file: Path | None = Field(None, description="PEM file of this host's own certificate, for etcd")
+    store_key_file: Path | None = Field(None, description="PEM file of that certificate's key")
+    store_user: str = Field("", description="etcd user; none where etcd's authentication is off")
+    store_password: SecretStr = Field(SecretStr(""), description="that user's password")
     engine: str = Field("docker", description="engine driver: docker or memory")
     docker_host: str = Field("unix:///var/run/docker.sock", description="the Docker Engine's address")
 
