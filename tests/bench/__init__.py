@@ -1,0 +1,1 @@
+"""Measurements against the budgets: `make bench`. Nothing here passes or fails a test; machines are noisy."""
