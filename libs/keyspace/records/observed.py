@@ -69,6 +69,7 @@ class Service(Document):
     port: int
     ready: bool
     published: datetime  # a newer claim of the same address evicts an older one
+    run: datetime | None = None  # the instance's `started` that it was published for
 
 
 class LogEnd(Document):

@@ -1,0 +1,88 @@
+"""The health checker's parts and its loops."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import version
+
+from libs.daemon import Daemon
+from libs.keyspace import Keyspace
+from libs.keyspace.document import now
+from libs.keyspace.records import MeshMember
+from libs.store.errors import StaleRevision, StoreUnavailable
+from libs.store.mirror import Mirror
+from libs.store.opening import open_store
+from libs.store.owned import Owned
+from libs.store.session import Session
+from libs.store.store import Store
+from services.health_checker.probe import open_probes
+from services.health_checker.rounds import Rounds
+from services.health_checker.settings import HealthCheckerSettings
+from services.health_checker.verdicts import Verdicts
+
+LOOK_SECONDS = 30.0  # between two comparisons of the verdicts with the store when nothing happens
+
+
+async def serve(daemon: Daemon) -> None:
+    """Check this node's instances until the process is asked to end."""
+    settings = HealthCheckerSettings()
+    async with open_store(settings, name="health_checker") as store:
+        await check(daemon, settings, store)
+
+
+async def check(daemon: Daemon, settings: HealthCheckerSettings, store: Store) -> None:
+    """The same over a store that is open."""
+    keys, node = Keyspace(settings.store_prefix), settings.node
+    clock = asyncio.get_running_loop().time
+    instances = Mirror(store, keys.instances, node)
+    health = Mirror(store, keys.health, node)
+    recorded = Owned(store, keys.health, health)
+    verdicts = Verdicts(recorded, instances, clock)
+    session = Session(store, ttl=settings.presence_seconds)
+
+    async def write_verdicts() -> None:
+        await instances.wait_complete()
+        await health.wait_complete()
+        await verdicts.keep()
+
+    loop = daemon.loop("write_verdicts", write_verdicts, every=LOOK_SECONDS, expected=(StoreUnavailable, StaleRevision))
+    verdicts.on_change(lambda: loop.wake("a verdict"))
+    recorded.on_news(lambda: loop.wake("recorded verdicts changed"))
+
+    daemon.ready["instances and verdicts listed"] = lambda: instances.complete and health.complete
+    daemon.ready["presence held"] = lambda: session.held
+    await session.publish(keys.mesh.key("health_checker", node), announcement(daemon, node).encode())
+    async with open_probes(settings) as probes:
+        rounds = Rounds(
+            instances=instances,
+            verdicts=verdicts,
+            probes=probes,
+            in_flight=settings.probes_in_flight,
+            clock=clock,
+            registry=daemon.registry,
+        )
+
+        async def probe_instances() -> None:
+            await instances.wait_complete()
+            await health.wait_complete()
+            await rounds.run()
+
+        await daemon.run(
+            mirror_instances=instances.run(),
+            mirror_health=health.run(),
+            keep_present=session.run(),
+            probe_instances=probe_instances(),
+        )
+
+
+def announcement(daemon: Daemon, node: str) -> MeshMember:
+    """This daemon's record in the mesh; all that it serves are its probes."""
+    return MeshMember(
+        service=daemon.name,
+        id=node,
+        node=node,
+        url=daemon.admin_url,
+        admin_url=daemon.admin_url,
+        version=version("deis"),
+        started=now(),
+    )

@@ -1,0 +1,110 @@
+"""The publisher's parts and its loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+
+from libs.daemon import Daemon, Loop, keep_running
+from libs.engine.engine import Engine
+from libs.engine.errors import EngineUnavailable
+from libs.engine.opening import open_engine
+from libs.keyspace import Keyspace
+from libs.keyspace.document import now
+from libs.keyspace.records import MeshMember
+from libs.store.errors import StaleRevision, StoreUnavailable
+from libs.store.mirror import Mirror
+from libs.store.opening import open_store
+from libs.store.owned import Owned
+from libs.store.session import Session
+from libs.store.store import Store
+from services.publisher.presence import this_node
+from services.publisher.publication import Publication
+from services.publisher.settings import PublisherSettings
+
+
+async def serve(daemon: Daemon) -> None:
+    """Publish what this node's engine has, until the process is asked to end."""
+    settings = PublisherSettings()
+    async with open_store(settings, name="publisher") as store, open_engine(settings) as engine:
+        await publish(daemon, settings, store, engine)
+
+
+async def publish(daemon: Daemon, settings: PublisherSettings, store: Store, engine: Engine) -> None:
+    """The same over a store and an engine that are open."""
+    keys, node = Keyspace(settings.store_prefix), settings.node
+    instances = Mirror(store, keys.instances, node)
+    services = Mirror(store, keys.services)
+    health = Mirror(store, keys.health, node)
+    retiring = Mirror(store, keys.retiring, node)
+    session = Session(store, ttl=settings.presence_seconds)
+    own_instances = Owned(store, keys.instances, instances)
+    own_services = Owned(store, keys.services, services)
+    publication = Publication(
+        node=node,
+        engine=engine,
+        instances=own_instances,
+        services=own_services,
+        health=health,
+        retiring=retiring,
+        registry=daemon.registry,
+    )
+
+    async def publish_instances() -> None:
+        await instances.wait_complete()
+        await publication.publish_instances()
+
+    async def publish_services() -> None:
+        for mirror in (instances, services, health, retiring):
+            await mirror.wait_complete()
+        await publication.publish_services()
+
+    expected = (StoreUnavailable, EngineUnavailable, StaleRevision)
+    look = daemon.loop("publish_instances", publish_instances, every=settings.publisher_look_seconds, expected=expected)
+    claim = daemon.loop("publish_services", publish_services, every=settings.publisher_look_seconds, expected=expected)
+    own_instances.on_news(waking(look, "instances changed"))
+    own_services.on_news(waking(claim, "services changed"))
+    health.on_change(lambda _: claim.wake("a verdict"))
+    retiring.on_change(lambda _: claim.wake("a retirement"))
+    publication.on_census(waking(claim, "the engine's answer"))
+
+    daemon.ready["instances, services, health and retiring listed"] = lambda: (
+        instances.complete and services.complete and health.complete and retiring.complete
+    )
+    daemon.ready["engine answered"] = lambda: publication.census.instances is not None
+    daemon.ready["presence held"] = lambda: session.held
+    await session.publish(keys.nodes.key(node), this_node(settings.node_address, settings.node_tags).encode())
+    await session.publish(keys.mesh.key("publisher", node), announcement(daemon, node).encode())
+    await daemon.run(
+        mirror_instances=instances.run(),
+        mirror_services=services.run(),
+        mirror_health=health.run(),
+        mirror_retiring=retiring.run(),
+        keep_node_present=session.run(),
+        follow_engine=keep_running("follow_engine", lambda: follow(engine, look), expected=(EngineUnavailable,)),
+    )
+
+
+def waking(loop: Loop, reason: str) -> Callable[[], None]:
+    """A callback that asks `loop` to look again."""
+    return lambda: loop.wake(reason)
+
+
+def announcement(daemon: Daemon, node: str) -> MeshMember:
+    """This daemon's record in the mesh; all that it serves are its probes."""
+    return MeshMember(
+        service=daemon.name,
+        id=node,
+        node=node,
+        url=daemon.admin_url,
+        admin_url=daemon.admin_url,
+        version=version("deis"),
+        started=now(),
+    )
+
+
+async def follow(engine: Engine, look: Loop) -> None:
+    """Look at the engine when it says that something happened; its first word is that it can be heard."""
+    async with engine.events() as events:
+        async for event in events:
+            look.wake(f"{event.action} {event.name}".strip() or "following the engine")
