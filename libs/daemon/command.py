@@ -1,4 +1,4 @@
-"""`deis-daemon NAME [NAME…]`: one or several daemons in one process."""
+"""`deis-daemon NAME [NAME…]`: one or several daemons in one process; `deis-daemon accept-store`: an operator's word."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ from libs.daemon.daemon import Daemon
 from libs.daemon.notify import notify, watchdog_seconds
 from libs.daemon.settings import Settings
 from libs.daemon.supervision import supervise
+from libs.keyspace import Keyspace
+from libs.store import StoreUnavailable
+from libs.store.acceptance import accept_store
+from libs.store.opening import open_driver
+
+ACCEPT_STORE = "accept-store"
 
 Serve = Callable[[Daemon], Awaitable[None]]
 
@@ -68,6 +74,19 @@ async def serve_one(daemon: Daemon) -> None:
     await find(daemon.name)(daemon)
 
 
+async def accept(settings: Settings) -> str | None:
+    """Accept the store as it is now, for every daemon that holds it at the door; returns what went wrong."""
+    driver = open_driver(settings)
+    try:
+        identity = await accept_store(driver, Keyspace(settings.store_prefix))
+    except StoreUnavailable as error:
+        return f"deis-daemon: the store at {settings.store_endpoints} cannot be accepted: {error}"
+    finally:
+        await driver.close()
+    log.info("accepted the store", cluster=identity.cluster, revision=identity.revision)
+    return None
+
+
 async def keep_systemd_informed(daemons: Sequence[Daemon]) -> None:
     """READY once, STATUS on a change, and WATCHDOG at half its period for as long as this loop turns."""
     watchdog = watchdog_seconds()
@@ -95,6 +114,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         logs.configure(settings.log_level, settings.log_format)
     except (ValidationError, ValueError) as error:
         sys.exit(f"deis-daemon: a setting is wrong: {error}")
+    if names == [ACCEPT_STORE]:
+        sys.exit(uvloop.run(accept(settings)))
     try:
         uvloop.run(serve_all(names, settings))
     except Exception as failure:  # the process ends with its reasons; the supervisor starts it again
@@ -107,8 +128,11 @@ def parse(argv: Sequence[str] | None) -> list[str]:
     """The daemons asked for, each once; ends the process on a name that there is not."""
     names = ", ".join(available())
     parser = argparse.ArgumentParser(prog="deis-daemon", description="Run daemons of the platform in one process.")
-    parser.add_argument("names", nargs="+", metavar="NAME", help=f"one or several of: {names}")
+    what = f"one or several of: {names}; or {ACCEPT_STORE}, once a restored or exchanged etcd was found right"
+    parser.add_argument("names", nargs="+", metavar="NAME", help=what)
     asked: list[str] = list(dict.fromkeys(parser.parse_args(argv).names))
+    if asked == [ACCEPT_STORE]:
+        return asked
     if unknown := sorted(set(asked) - set(available())):
         parser.error(f"no daemon is named {', '.join(unknown)}; there are: {names}")
     return asked
