@@ -1,8 +1,7 @@
 """Which address the next instance gets: next-fit over the subnet, and a quarantine after each life.
 
-An address that one instance just left is still in routers' and resolvers' minds: given to another app at once, it would
-send one app's users to another. So the search goes on from the last address given, and a freed one rests. Pure: no clock,
-no file.
+An address that one instance just left is still in the minds of routers: given to another app at once, it would send one
+app's users to another. So the search goes on from the last address given, and a freed one rests. Pure.
 """
 
 from __future__ import annotations
