@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from pydantic import ValidationError
 
-from deploy.local import demo, platform
+from deploy.local import demo, engine, platform
 from deploy.local.demo import DemoFailed
 from deploy.local.engine import EngineCannotRun
 from deploy.local.platform import NotReady
@@ -25,6 +26,18 @@ ACTIONS = {
 }
 
 
+def become_root_where_needed(settings: LocalSettings, action: str) -> None:
+    """Run the whole action again through sudo, unless this user is root or may speak to a Docker Engine."""
+    if os.geteuid() == 0 or engine.answers(settings):
+        return
+    kept = ",".join(["HOME", "PATH", *(name for name in os.environ if name.startswith("DEIS_"))])
+    command = ["sudo", f"--preserve-env={kept}", sys.executable, "-m", "deploy.local", action]
+    try:
+        os.execvp("sudo", command)  # noqa: S606, S607 - the user's own sudo
+    except FileNotFoundError:
+        sys.exit("only root may run containers here, and there is no sudo: run it as root, or join the group docker")
+
+
 def main() -> None:
     """Do one action; a failure that can be named is one line on standard error and exit status 1."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
@@ -34,6 +47,7 @@ def main() -> None:
         settings = LocalSettings()
     except ValidationError as error:
         sys.exit("\n".join(str(one["ctx"]["error"] if "ctx" in one else one["msg"]) for one in error.errors()))
+    become_root_where_needed(settings, action)
     try:
         ACTIONS[action](settings)
     except (EngineCannotRun, NotReady, PortsTaken, SupervisorFailed, DemoFailed) as error:

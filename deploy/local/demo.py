@@ -83,6 +83,8 @@ class Deis:
         self.settings = settings
         self.command = str(Path(sys.executable).with_name("deis"))
         self.environment = {**os.environ, "DEIS_PROFILE": PROFILE}
+        # Behind sudo the profile is still the user's own.
+        self.user = int(os.environ["SUDO_UID"]) if os.geteuid() == 0 and "SUDO_UID" in os.environ else None
 
     def __call__(self, *arguments: str) -> str:
         """Run it; its standard output, or `DemoFailed` with its words."""
@@ -102,6 +104,7 @@ class Deis:
             check=False,
             stdin=subprocess.DEVNULL,
             cwd=self.settings.home,
+            user=self.user,
         )
 
     def created_or_there(self) -> str:
