@@ -1,0 +1,112 @@
+"""The logger's HTTP: v1's two verbs on an app's lines, and the agents' way in below `/_/`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from libs.keyspace.document import now
+from libs.loglines import BATCH_LIMIT, Ack, BadBatch, BadBlock, render, unpack
+from libs.loglines.frame import BOOT_HEADER, Refused
+from libs.loglines.token import shows
+from libs.web import ErrorTable, application, detail
+from libs.web.errors import Row
+from services.logger.archive import Archive
+from services.logger.query import BadQuery, parse
+from services.logger.ring import Ring
+
+log = structlog.get_logger("logger")
+
+UuidOf = Callable[[str], str | None]
+
+
+class LogApi:
+    """Answers for an archive. `uuid_of` tells the uuid of the app that has a name now, None when it is not known."""
+
+    def __init__(self, archive: Archive, uuid_of: UuidOf, *, token: str, open_reads: bool) -> None:
+        self._archive = archive
+        self._uuid_of = uuid_of
+        self._token = token
+        self._open_reads = open_reads
+
+    def application(self, registry: CollectorRegistry) -> web.Application:
+        """The routes, in the house's frame."""
+        rows: dict[type[Exception], Row] = {BadBatch: _bad_request, BadQuery: _bad_request}
+        app = application(
+            service="logger", registry=registry, errors=ErrorTable(rows), body_limit=BATCH_LIMIT, deadline=30.0
+        )
+        app.router.add_get("/_/boot", self._boot)
+        app.router.add_get("/_/known/{app_uuid}/{instance}", self._known)
+        app.router.add_post("/_/lines", self._ingest)
+        for path in ("/{app}", "/{app}/"):  # v1 read at the first and deleted at the second
+            app.router.add_get(path, self._read)
+            app.router.add_delete(path, self._delete)
+        return app
+
+    async def _read(self, request: web.Request) -> web.Response:
+        """The last lines, oldest first, each with a newline; 204 when there is none."""
+        self._check(request, reading=True)
+        query = parse(request.query, now=now())
+        name = request.match_info["app"]
+        ring = self._ring(name)
+        lines = ring.read(query) if ring else []
+        if not lines:
+            return web.Response(status=204)
+        body = b"\n".join([render(name, process, line) for process, line in lines]) + b"\n"
+        return web.Response(body=body, content_type="text/plain", charset="utf-8")
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        """Let go of an app's lines; there may be none."""
+        self._check(request)
+        name = request.match_info["app"]
+        self._archive.forget_name(name, self._uuid_of(name))
+        return web.Response(status=204)
+
+    async def _boot(self, request: web.Request) -> web.Response:
+        """Which memory this is."""
+        self._check(request)
+        return _json(Ack(boot=self._archive.boot).model_dump_json())
+
+    async def _known(self, request: web.Request) -> web.Response:
+        """How far an instance's agent has come."""
+        self._check(request)
+        known = self._archive.known(request.match_info["app_uuid"], request.match_info["instance"])
+        return _json(known.model_dump_json())
+
+    async def _ingest(self, request: web.Request) -> web.Response:
+        """A batch of lines; 409 when it was meant for an earlier boot, whose readings are not known here."""
+        self._check(request)
+        archive = self._archive
+        if request.headers.get(BOOT_HEADER) != archive.boot:
+            return _json(Ack(boot=archive.boot).model_dump_json(), status=409)
+        lines, doubles, refused = 0, 0, []
+        for index, frame in enumerate(unpack(await request.read())):
+            try:
+                taken = archive.take(frame)
+            except BadBlock as error:
+                header = frame.header
+                log.warning("refused a frame", app=header.app, instance=header.instance, reason=str(error))
+                refused.append(Refused(index=index, reason=str(error)))
+            else:
+                lines += taken.stored
+                doubles += taken.doubles
+        return _json(Ack(boot=archive.boot, lines=lines, doubles=doubles, refused=tuple(refused)).model_dump_json())
+
+    def _ring(self, name: str) -> Ring | None:
+        return self._archive.ring(name, self._uuid_of(name))
+
+    def _check(self, request: web.Request, *, reading: bool = False) -> None:
+        """Lines are read with the token, or by anyone where the listener is on loopback; all else takes the token."""
+        if not (reading and self._open_reads) and not shows(request.headers, self._token):
+            raise web.HTTPUnauthorized(reason="This takes the platform's internal token.")
+
+
+def _bad_request(error: Exception) -> web.Response:
+    return detail(400, str(error))
+
+
+def _json(text: str, *, status: int = 200) -> web.Response:
+    return web.Response(text=text, status=status, content_type="application/json")

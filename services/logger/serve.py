@@ -1,0 +1,86 @@
+"""The logger's parts, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_address
+
+from libs.daemon import Daemon
+from libs.keyspace import Keyspace
+from libs.keyspace.document import now
+from libs.keyspace.records import MeshMember
+from libs.loglines.token import internal_token
+from libs.store.mirror import Mirror
+from libs.store.opening import open_store
+from libs.store.session import Session
+from libs.web import listen
+from services.logger.api import LogApi
+from services.logger.archive import Archive, Bounds
+from services.logger.departed import Departed
+from services.logger.metrics import ArchiveCollector
+from services.logger.platform_lines import saying
+from services.logger.settings import LoggerSettings
+
+LOOK_SECONDS = 30.0  # between two looks for apps that are gone
+
+
+async def serve(daemon: Daemon) -> None:
+    """Run the logger."""
+    settings = LoggerSettings()
+    keys = Keyspace(settings.store_prefix)
+    archive = Archive(
+        Bounds(settings.logger_lines, settings.logger_bytes, settings.logger_memory, settings.logger_floor)
+    )
+    daemon.registry.register(ArchiveCollector(archive))
+    async with open_store(settings, name="logger") as store:
+        apps = Mirror(store, keys.apps)
+        events = Mirror(store, keys.events)
+        events.on_change(saying(archive))
+        session = Session(store, ttl=settings.presence_seconds)
+        departed = Departed(settings.logger_forget_seconds)
+
+        def uuid_of(name: str) -> str | None:
+            app = apps.get(name)
+            return app.uuid if app else None
+
+        async def forget_departed_apps() -> None:
+            if apps.complete and apps.current:
+                present = [app.uuid for _, app in apps.items()]
+                for uuid in departed.look(archive.rings(), present, at=asyncio.get_running_loop().time()):
+                    archive.forget(uuid)
+
+        api = LogApi(
+            archive,
+            uuid_of,
+            token=internal_token(settings.internal_token, settings.home),
+            open_reads=is_loopback(settings.logger_host),
+        )
+        async with listen(api.application(daemon.registry), settings.logger_host, settings.logger_port) as port:
+            member = MeshMember(
+                service="logger",
+                id=settings.node,
+                node=settings.node,
+                url=f"http://{reached_at(settings)}:{port}",
+                admin_url=daemon.admin_url,
+                started=now(),
+            )
+            daemon.loop("forget_departed_apps", forget_departed_apps, every=LOOK_SECONDS)
+            daemon.ready["apps mirrored"] = lambda: apps.complete
+            daemon.ready["events mirrored"] = lambda: events.complete
+            daemon.ready["announced"] = lambda: session.held
+            await session.publish(keys.mesh.key("logger", settings.node), member.encode())
+            await daemon.run(mirror_apps=apps.run(), mirror_events=events.run(), hold_the_lease=session.run())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this host reaches what listens there."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def reached_at(settings: LoggerSettings) -> str:
+    """The address to announce: the one that it listens on, or the node's where it listens on all."""
+    host = settings.logger_host
+    return settings.node_address if host in {"", "0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104

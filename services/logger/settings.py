@@ -1,0 +1,24 @@
+"""The logger's settings."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from libs.daemon import Settings
+
+MIB = 1024 * 1024
+
+
+class LoggerSettings(Settings):
+    """Where it listens, and how much it keeps."""
+
+    logger_host: str = Field("127.0.0.1", description="where the logger listens: loopback or the admin network")
+    logger_port: int = Field(8088, description="its port; 0 takes a free one")
+    logger_lines: int = Field(10_000, ge=1, description="lines kept of an app")
+    logger_bytes: int = Field(8 * MIB, ge=64 * 1024, description="bytes kept of an app")
+    logger_memory: int = Field(256 * MIB, ge=MIB, description="bytes kept of all apps together")
+    logger_floor: int = Field(
+        1000, ge=0, description="lines that an app keeps while others have more, if memory is short"
+    )
+    logger_forget_seconds: float = Field(600.0, ge=0, description="how long the lines of a destroyed app are kept")
+    internal_token: str = Field("", description="token between daemons; empty: the file secrets/internal.token in home")
