@@ -1,0 +1,60 @@
+"""Apps: `/v1/apps`."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from pydantic import Field
+
+from libs.client.api.answer import Answer, Page
+from libs.client.api.connection import Connection
+
+
+class App(Answer):
+    """An app as its users see it. `structure` counts its processes by type."""
+
+    id: str
+    uuid: str = ""
+    owner: str = ""
+    url: str = ""
+    structure: dict[str, int] = Field(default_factory=dict)
+    created: str = ""
+    updated: str = ""
+
+
+def app_path(app: str, *parts: str) -> str:
+    """The path of an app or of something of it, each part escaped."""
+    return "/".join(["/v1/apps", *(quote(part, safe="") for part in (app, *parts))])
+
+
+class Apps:
+    """The apps that the user may see."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def list(self, limit: int = 100) -> Page[App]:
+        """The first `limit` apps."""
+        return (await self._connection.get("/v1/apps", page_size=limit)).read(Page[App])
+
+    async def get(self, app: str) -> App:
+        """One app."""
+        return (await self._connection.get(app_path(app))).read(App)
+
+    async def create(self, app: str | None = None) -> App:
+        """A new app; the controller makes up a name where none is given."""
+        return (await self._connection.post("/v1/apps", {"id": app} if app else {})).read(App)
+
+    async def destroy(self, app: str) -> None:
+        """Stop the app's processes and forget it; returns when it is gone."""
+        await self._connection.delete(app_path(app), patient=True)
+
+    async def transfer(self, app: str, owner: str) -> None:
+        """Make another user the app's owner."""
+        await self._connection.post(app_path(app), {"owner": owner})
+
+    async def logs(self, app: str, lines: int | None = None) -> str:
+        """The newest log lines, oldest first; empty when there are none."""
+        path = app_path(app, "logs")
+        reply = await (self._connection.get(path, log_lines=lines) if lines else self._connection.get(path))
+        return reply.text

@@ -1,0 +1,40 @@
+"""The client: one controller, one user, all the nouns."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from libs.client.api.apps import Apps
+from libs.client.api.auth import Auth
+from libs.client.api.builds import Builds
+from libs.client.api.config import Configs
+from libs.client.api.connection import Connection, connect
+from libs.client.api.domains import Domains
+from libs.client.api.events import Events
+from libs.client.api.processes import Processes
+from libs.client.api.releases import Releases
+
+
+class Client:
+    """The controller's API. Every call may raise `ClientError`, whose text is meant for the user."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.auth = Auth(connection)
+        self.apps = Apps(connection)
+        self.builds = Builds(connection)
+        self.config = Configs(connection)
+        self.domains = Domains(connection)
+        self.events = Events(connection)
+        self.processes = Processes(connection)
+        self.releases = Releases(connection)
+
+
+@asynccontextmanager
+async def open_client(
+    url: str, *, token: str | None = None, ssl_verify: bool = True, agent: str = "deis"
+) -> AsyncIterator[Client]:
+    """A client of the controller at `url`; nothing is asked yet. `InvalidController` if that is no URL."""
+    async with connect(url, token=token, ssl_verify=ssl_verify, agent=agent) as connection:
+        yield Client(connection)

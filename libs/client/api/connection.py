@@ -1,0 +1,191 @@
+"""One controller and how to ask it: requests out, answers or clear errors back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+from pydantic import BaseModel, ValidationError
+from yarl import URL
+
+from libs.client.api.controller import controller_url
+from libs.client.api.errors import AnswerOverdue, NotAController, NotAuthenticated, Refused, Unavailable, refusal
+from libs.client.api.failures import explain
+from libs.client.api.resolver import LoopbackResolver
+
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
+RESTART_SECONDS = 15.0  # how long a read bears with a controller that says it will be back
+LONGEST_PAUSE_SECONDS = 5.0
+KEEPALIVE_SECONDS = 30  # a deploy has no deadline here, so a dead peer must be noticed by TCP
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer that is no error."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that are no UTF-8 are shown as replaced."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON; `NotAController` if it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise NotAController(self.url, f"it answers with {self.text[:60]!r} in place of JSON") from error
+
+    def read(self, shape: type[Shape]) -> Shape:
+        """The body as a record; `NotAController` if it does not fit."""
+        try:
+            return shape.model_validate(self.json())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the whole"
+            raise NotAController(self.url, f"its answer is not as expected ({where}: {first['msg']})") from error
+
+
+class Connection:
+    """Asks one controller, in one user's name where a token is given.
+
+    Reads are tried again for `RESTART_SECONDS` while the controller answers 503 with Retry-After; nothing that may
+    change something is ever sent twice.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, token: str | None = None) -> None:
+        self._session = session
+        self.url = controller_url(url)
+        self.token = token
+
+    def with_token(self, token: str | None) -> Connection:
+        """The same controller, asked in another's name."""
+        return Connection(self._session, self.url, token)
+
+    async def get(self, path: str, **parameters: str | int) -> Reply:
+        """Read. Errors: `Refused` and its kinds, `ControllerUnreachable`, `ConnectionBroken`, `NotAController`."""
+        query = {name: str(value) for name, value in parameters.items()}
+        loop = asyncio.get_running_loop()
+        until = loop.time() + RESTART_SECONDS
+        while True:
+            status, reason, reply = await self._ask("GET", path, query=query, seconds=ANSWER_SECONDS)
+            pause = _pause(status, reply.headers)
+            if pause is None or loop.time() + pause > until:
+                return self._checked(path, status, reason, reply)
+            await asyncio.sleep(pause)
+
+    async def post(self, path: str, body: Mapping[str, Any] | None = None, *, patient: bool = False) -> Reply:
+        """Write. `patient` waits as long as the controller works on it, as a deploy needs. Errors: as `get`."""
+        seconds = None if patient else ANSWER_SECONDS
+        status, reason, reply = await self._ask("POST", path, body=dict(body or {}), seconds=seconds)
+        return self._checked(path, status, reason, reply)
+
+    async def delete(self, path: str, *, patient: bool = False) -> Reply:
+        """Remove. Errors and `patient`: as `post`."""
+        status, reason, reply = await self._ask("DELETE", path, seconds=None if patient else ANSWER_SECONDS)
+        return self._checked(path, status, reason, reply)
+
+    async def greet(self) -> None:
+        """Make sure that a Deis controller answers: it is the one that says 401 to a stranger at `/v1/`.
+
+        Errors: as `get`.
+        """
+        try:
+            reply = await self.with_token(None).get("/v1/")
+        except NotAuthenticated:
+            return
+        except Unavailable:
+            raise
+        except Refused as error:
+            why = f"it answers {error.status} {error.reason} where a controller answers 401"
+            raise NotAController(self.url, why) from error
+        raise NotAController(self.url, f"it answers {reply.status} where a controller answers 401")
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        seconds: float | None,
+        query: Mapping[str, str] | None = None,
+        body: dict[str, Any] | None = None,
+    ) -> tuple[int, str, Reply]:
+        url = URL(f"{self.url}{path}", encoded=True)
+        headers = {"Authorization": f"token {self.token}"} if self.token else {}
+        changing = method != "GET"
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                self._session.request(
+                    method, url, params=query or None, json=body, headers=headers, allow_redirects=False
+                ) as response,
+            ):
+                content = await response.read()
+        except aiohttp.ClientError as error:
+            raise explain(error, self.url, host=urlsplit(self.url).hostname or "", changing=changing) from error
+        except TimeoutError as error:
+            raise AnswerOverdue(self.url, seconds or 0, changed=changing) from error
+        reply = Reply(self.url, response.status, response.headers, content)
+        return response.status, response.reason or "", reply
+
+    def _checked(self, path: str, status: int, reason: str, reply: Reply) -> Reply:
+        if 200 <= status < 300:
+            return reply
+        if 300 <= status < 400:
+            place = reply.headers.get("Location", "another place")
+            raise NotAController(self.url, f"it redirects to {place}: log in there if that is your controller")
+        raise refusal(status, reason, path, _decoded(reply))
+
+
+def _decoded(reply: Reply) -> object:
+    try:
+        return json.loads(reply.body)
+    except ValueError:
+        return reply.text
+
+
+def _pause(status: int, headers: Mapping[str, str]) -> float | None:
+    """How many seconds the controller asks a reader to wait; None if it does not ask (RFC 9110, section 10.2.3)."""
+    wanted = headers.get("Retry-After", "")
+    if status != 503 or not wanted.isdecimal():
+        return None
+    return min(float(wanted), LONGEST_PAUSE_SECONDS)
+
+
+def _socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket whose dead peer is noticed within about two minutes."""
+    family, kind, protocol, *_ = address
+    sock = socket.socket(family, kind, protocol)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
+        if option := getattr(socket, name, None):  # not every system has them
+            sock.setsockopt(socket.IPPROTO_TCP, option, KEEPALIVE_SECONDS)
+    return sock
+
+
+@asynccontextmanager
+async def connect(
+    url: str, *, token: str | None = None, ssl_verify: bool = True, agent: str = "deis"
+) -> AsyncIterator[Connection]:
+    """A connection to the controller at `url`; `InvalidController` if that is no URL."""
+    controller = controller_url(url)
+    connector = aiohttp.TCPConnector(ssl=ssl_verify, resolver=LoopbackResolver(), socket_factory=_socket)
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, connect=None)
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, headers={"User-Agent": agent, "Accept": "application/json"}
+    ) as session:
+        yield Connection(session, controller, token)

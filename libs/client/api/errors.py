@@ -1,0 +1,158 @@
+"""Why a call to the controller came to nothing. Each one's text is what a user should read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+
+class ClientError(Exception):
+    """Something that the user must know or mend; its text names the thing, the value and the remedy."""
+
+
+class InvalidController(ClientError):
+    """The controller's URL cannot be used as one."""
+
+    def __init__(self, url: str, why: str) -> None:
+        self.url, self.why = url, why
+        super().__init__(f'"{url}" is no controller URL: {why}. It looks like http://deis.example.com')
+
+
+class ControllerUnreachable(ClientError):
+    """No connection came about, so nothing was asked."""
+
+    def __init__(self, url: str, why: str, remedy: str) -> None:
+        self.url, self.why, self.remedy = url, why, remedy
+        super().__init__(f"cannot reach the controller at {url}: {why}.\n{remedy}")
+
+
+class NotAController(ClientError):
+    """Something answers at the URL, but not as a Deis controller does."""
+
+    def __init__(self, url: str, why: str) -> None:
+        self.url, self.why = url, why
+        super().__init__(
+            f"{url} does not appear to be a valid Deis controller: {why}.\n"
+            "Make sure that the controller's URL is right, and that the controller is running."
+        )
+
+
+class ConnectionBroken(ClientError):
+    """The connection ended after the request went out; `changed` says whether the request may have done something."""
+
+    def __init__(self, url: str, why: str, *, changed: bool) -> None:
+        self.url, self.why, self.changed = url, why, changed
+        remedy = (
+            "The change may have been made or be on its way:"
+            " look with `deis releases` and `deis ps` before you do it again."
+            if changed
+            else "Nothing was changed: run the command again."
+        )
+        super().__init__(f"the connection to {url} broke off: {why}.\n{remedy}")
+
+
+class AnswerOverdue(ConnectionBroken):
+    """The controller took the request and did not answer within `seconds`."""
+
+    def __init__(self, url: str, seconds: float, *, changed: bool) -> None:
+        self.seconds = seconds
+        super().__init__(url, f"no answer within {seconds:g} seconds", changed=changed)
+
+
+class Refused(ClientError):
+    """The controller answered with an error.
+
+    `fields` holds the messages by field, as the controller sent them; `detail` its one message, where it had but one.
+    """
+
+    remedy = ""
+
+    def __init__(self, *, status: int, reason: str, subject: str, fields: Mapping[str, tuple[str, ...]]) -> None:
+        self.status, self.reason, self.subject, self.fields = status, reason, subject, dict(fields)
+        self.detail = "\n".join(fields.get("detail", ()) or fields.get("error", ()))
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        verdict = f"({self.status} {self.reason})".replace(" )", ")")
+        detail = self.detail.strip()
+        rest = {name: texts for name, texts in self.fields.items() if name not in {"detail", "error"}}
+        first, *more = detail.splitlines() if detail else [f"the controller refused {self.subject}"]
+        lines = [f"{first} {verdict}", *more]
+        lines += [f"{name}: {text}" for name, texts in rest.items() for text in texts]
+        return "\n".join([*lines, self.remedy] if self.remedy else lines)
+
+
+class NotAuthenticated(Refused):
+    """401: no token, or one that the controller does not know (any more)."""
+
+    remedy = "Log in again with `deis login <controller>`."
+
+
+class Forbidden(Refused):
+    """403: the user may not do this."""
+
+
+class NotFound(Refused):
+    """404: the controller has no such thing."""
+
+    def _text(self) -> str:
+        return f"{self.subject} was not found ({self.status} {self.reason})"
+
+
+class Conflict(Refused):
+    """409: somebody else's change came first."""
+
+    remedy = "Nothing was changed by this call: see what changed, and run the command again."
+
+
+class Unavailable(Refused):
+    """503: the controller could not do it now, or a deploy failed; the details say which."""
+
+
+class RateLimited(Refused):
+    """429: too many calls in a short time."""
+
+    remedy = "Wait a little, then run the command again."
+
+
+KINDS: Mapping[int, type[Refused]] = {
+    401: NotAuthenticated,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    429: RateLimited,
+    503: Unavailable,
+}
+
+
+def subject_of(path: str) -> str:
+    """What a path of the API is about, in words: `/v1/apps/foo/domains/a.b` → `domain a.b of app foo`."""
+    subject = "the call"
+    match [unquote(part) for part in path.split("?", maxsplit=1)[0].split("/") if part]:
+        case ["v1", "apps", app, "releases", "rollback"]:
+            subject = f"the rollback of app {app}"
+        case ["v1", "apps", app, ("domains" | "releases" | "builds") as kind, name]:
+            subject = f"{kind.removesuffix('s')} {name} of app {app}"
+        case ["v1", "apps", app, *_]:
+            subject = f"app {app}"
+        case ["v1", "auth", what, *_]:
+            names = {"login": "the login", "register": "the registration", "passwd": "the new password"}
+            subject = names.get(what, what)
+        case ["v1", *rest] if rest:
+            subject = "/".join(rest)
+    return subject
+
+
+def refusal(status: int, reason: str, path: str, body: object) -> Refused:
+    """The error that an answer stands for; `body` is decoded JSON, or text where it was none."""
+    fields: dict[str, tuple[str, ...]] = {}
+    if isinstance(body, Mapping):
+        for name, value in body.items():
+            values = value if isinstance(value, list | tuple) else [value]
+            fields[str(name)] = tuple(text if isinstance(text, str) else repr(text) for text in values)
+    elif isinstance(body, list):
+        fields["detail"] = tuple(str(text) for text in body)
+    elif isinstance(body, str) and body.strip() and not body.lstrip().startswith("<"):
+        fields["detail"] = (body.strip(),)
+    kind = KINDS.get(status, Refused)
+    return kind(status=status, reason=reason, subject=subject_of(path), fields=fields)

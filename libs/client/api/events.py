@@ -1,0 +1,28 @@
+"""Events, who did what and when: `/v1/apps/<app>/events`."""
+
+from __future__ import annotations
+
+from libs.client.api.answer import Answer, Page
+from libs.client.api.apps import app_path
+from libs.client.api.connection import Connection
+
+
+class Event(Answer):
+    """Something that happened to an app."""
+
+    kind: str = ""
+    by: str = ""
+    message: str = ""
+    release: int | str | None = None
+    at: str = ""
+
+
+class Events:
+    """The events of apps."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def list(self, app: str, limit: int = 100) -> Page[Event]:
+        """The newest `limit` events."""
+        return (await self._connection.get(app_path(app, "events"), page_size=limit)).read(Page[Event])

@@ -1,0 +1,48 @@
+"""Releases: `/v1/apps/<app>/releases`."""
+
+from __future__ import annotations
+
+from libs.client.api.answer import Answer, Page
+from libs.client.api.apps import app_path
+from libs.client.api.connection import Connection
+
+
+class Release(Answer):
+    """One build with one config. `build` is empty where there is none yet."""
+
+    version: int
+    uuid: str = ""
+    app: str = ""
+    owner: str = ""
+    summary: str | None = ""
+    build: str | None = None
+    config: str | None = None
+    created: str = ""
+    updated: str = ""
+
+
+class Rollback(Answer):
+    """What a rollback made: a new release, with the old one's build and config."""
+
+    version: int
+
+
+class Releases:
+    """The releases of apps."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def list(self, app: str, limit: int = 100) -> Page[Release]:
+        """The first `limit` releases, newest first."""
+        return (await self._connection.get(app_path(app, "releases"), page_size=limit)).read(Page[Release])
+
+    async def get(self, app: str, version: int) -> Release:
+        """One release."""
+        return (await self._connection.get(app_path(app, "releases", f"v{version}"))).read(Release)
+
+    async def rollback(self, app: str, version: int | None = None) -> int:
+        """Go back to a release, or by one; the number of the new release, which then runs."""
+        body = {} if version is None else {"version": version}
+        reply = await self._connection.post(app_path(app, "releases", "rollback"), body, patient=True)
+        return reply.read(Rollback).version

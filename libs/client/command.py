@@ -1,0 +1,137 @@
+"""The `deis` command: finds what is meant, runs it, and tells what went wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import NoReturn
+
+import typer
+
+from libs.client import completion, guide, plugins
+from libs.client.api.errors import ClientError
+from libs.client.catalogue import ABSENT, GROUPS, Group, all_names, commands_in, group_of
+from libs.client.invocation import Invocation, invocation, version
+from libs.client.screen import Screen, stdio
+
+HELP = ("--help", "-h")
+VERSION = ("--version", "-v", "version")
+COMPLETION = ("--install-completion", "--show-completion")
+NAME = "deis"
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process: 0, or 1 after an error."""
+    screen = stdio(os.environ)
+    try:
+        status = complete() if completion.is_asked(os.environ) else run(sys.argv[1:], screen)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as in `deis logs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    except KeyboardInterrupt:
+        screen.error("interrupted.")
+        status = 130
+    sys.exit(status)
+
+
+def run(arguments: Sequence[str], screen: Screen) -> int:
+    """Run one command line; its exit status. Errors are told on the screen."""
+    words = list(arguments)
+    if words[:1] == ["help"] and words[1:]:
+        words = [words[1], "--help", *words[2:]]
+    first = words[0] if words else "help"
+    if first.partition("=")[0] in COMPLETION:
+        return perform(application(GROUPS.values(), lively=False, completing=True), words, None, screen)
+    if first == "help" or first in HELP:
+        guide.show_guide(screen)
+    elif first in VERSION:
+        screen.line(version())
+    elif first == "shortcuts":
+        guide.show_shortcuts(screen)
+    elif group := group_of(first):
+        return command(group, words, screen)
+    else:
+        return other(words, screen)
+    return 0
+
+
+def command(group: Group, words: list[str], screen: Screen) -> int:
+    """Run a command of a group, or show what the group has."""
+    name, *rest = words
+    if name == group.name and (group.bare is None or any(word in HELP for word in rest)):
+        guide.show_group(screen, group)
+        return 0
+    if name not in commands_in(group):
+        return other(words, screen)
+    app = application([group], lively=screen.lively, completing=False)
+    return perform(app, words, invocation(os.environ, screen), screen)
+
+
+def other(words: list[str], screen: Screen) -> int:
+    """Run a plugin; without one say what might have been meant."""
+    name, *rest = words
+    found = None if name.partition(":")[0] in GROUPS else plugins.plugin_for(name, os.environ)
+    if found:
+        path, first = found
+        sys.stdout.flush()
+        plugins.run_plugin(path, [*first, *rest])
+    screen.error(unknown(name))
+    return 1
+
+
+def unknown(name: str) -> str:
+    """What to tell about a command that there is not."""
+    if name in ABSENT or name.partition(":")[0] in ABSENT:
+        return f"`deis {name}` is not part of this version. See `deis help` for what is."
+    close = get_close_matches(name, all_names(), n=3, cutoff=0.6)
+    hint = f" Did you mean {' or '.join(f'`deis {one}`' for one in close)}?" if close else ""
+    return f"`{name}` is no deis command.{hint} See `deis help`."
+
+
+def application(groups: Iterable[Group], *, lively: bool, completing: bool) -> typer.Typer:
+    """A Typer application of these groups' commands, under all their names."""
+    app = typer.Typer(
+        name=NAME,
+        add_completion=completing,
+        rich_markup_mode="rich" if lively and not os.environ.get("NO_COLOR") else None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(root)
+    for group in groups:
+        for name, function in commands_in(group).items():
+            app.command(name)(function)
+    return app
+
+
+def root() -> None:
+    """Ask a Deis controller to run your applications."""
+
+
+def perform(app: typer.Typer, words: list[str], call: Invocation | None, screen: Screen) -> int:
+    """Let Typer read the words and call the function; tell errors in one shape: `Error: …`, exit status 1."""
+    try:
+        status = app(words, prog_name=NAME, standalone_mode=False, obj=call)
+    except typer.TyperException as error:  # what was typed does not fit the command
+        screen.error(f"{error.format_message().rstrip('.')}.\nSee `deis help {words[0]}`.")
+        return 1
+    except ClientError as error:
+        screen.error("\n".join([str(error), *getattr(error, "__notes__", [])]))
+        return 1
+    except typer.Abort:
+        screen.error("interrupted.")
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def complete() -> int:
+    """Answer a shell that completes a command line."""
+    app = application(GROUPS.values(), lively=False, completing=True)
+    if os.environ.get(completion.VARIABLE) == completion.BASH:
+        sys.stdout.write(completion.complete_bash(os.environ, lambda: app(prog_name=NAME)))
+    else:
+        app(prog_name=NAME)
+    return 0

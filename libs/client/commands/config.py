@@ -1,0 +1,141 @@
+"""`deis config:…`: an app's environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from libs.client.commands.options import AppOption, JsonOption
+from libs.client.dotenv import format_dotenv, parse_dotenv
+from libs.client.errors import BadArgument
+from libs.client.files import read_text, write_private
+from libs.client.invocation import GOES_ON, Invocation, present
+from libs.client.pairs import KEY, parse_config, parse_names
+
+if TYPE_CHECKING:
+    from libs.client.api.client import Client
+    from libs.client.api.config import Config
+
+EnvPathOption = Annotated[Path, typer.Option("-p", "--path", help="The file to read.", dir_okay=False)]
+
+
+def as_texts(values: Mapping[str, object]) -> dict[str, str]:
+    """Config values as the environment has them, sorted."""
+    return {key: str(value) for key, value in sorted(values.items())}
+
+
+def fetch(call: Invocation, app: str) -> Config:
+    """The present config."""
+
+    async def question(client: Client) -> Config:
+        return await client.config.get(app)
+
+    return call.ask(question)
+
+
+def change(call: Invocation, app: str, values: Mapping[str, str | None], label: str) -> None:
+    """Change values, wait until the new release runs, and show what is then."""
+
+    async def question(client: Client) -> tuple[Config, Config]:
+        return await client.config.change(app, values=values), await client.config.get(app)
+
+    with call.screen.progress(label) as ending:
+        changed, now = call.ask(question, note=GOES_ON)
+        ending.text = f"done, {changed.release}" if changed.release else "done"
+    call.screen.line()
+    show(call, app, now)
+
+
+def show(call: Invocation, app: str, config: Config) -> None:
+    """The values in two columns."""
+    call.screen.heading(f"{app} Config")
+    call.screen.pairs(as_texts(config.values))
+
+
+def list_(
+    context: typer.Context,
+    app: AppOption = None,
+    oneline: Annotated[bool, typer.Option("--oneline", help="Print K=V pairs on one line.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """List an application's config."""
+    call = present(context)
+    name = call.app(app)
+    config = fetch(call, name)
+    if json:
+        call.screen.json(config.values)
+    elif oneline:
+        call.screen.line(" ".join(f"{key}={value}" for key, value in as_texts(config.values).items()))
+    else:
+        show(call, name, config)
+
+
+def set_(
+    context: typer.Context,
+    values: Annotated[
+        list[str], typer.Argument(metavar="KEY=VALUE...", help="A value may be empty and hold = and line breaks.")
+    ],
+    app: AppOption = None,
+) -> None:
+    """Set config values. That makes a release, which is deployed.
+
+    SSH_KEY takes a private key or the path of one, and is kept in base64.
+    """
+    call = present(context)
+    change(call, call.app(app), parse_config(values), "Creating config...")
+
+
+def unset(
+    context: typer.Context,
+    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Which to remove.")],
+    app: AppOption = None,
+) -> None:
+    """Remove config values. That makes a release, which is deployed."""
+    call = present(context)
+    names = parse_names(keys, KEY, example="the keys alone, as in config:unset PASSWORD")
+    change(call, call.app(app), dict.fromkeys(names), "Removing config...")
+
+
+def pull(
+    context: typer.Context,
+    app: AppOption = None,
+    interactive: Annotated[bool, typer.Option("-i", "--interactive", help="Ask before a value is replaced.")] = False,
+    overwrite: Annotated[bool, typer.Option("-o", "--overwrite", help="Replace values that differ.")] = False,
+) -> None:
+    """Write an application's config into the file .env, beside what it holds already."""
+    call = present(context)
+    name = call.app(app)
+    path = call.directory / ".env"
+    local = parse_dotenv(read_text(path)) if path.exists() else {}
+    remote = as_texts(fetch(call, name).values)
+    differing = [key for key in remote if key in local and local[key] != remote[key]]
+    if differing and not (overwrite or interactive):
+        raise BadArgument(
+            f"{path} has other values for {', '.join(differing)}:"
+            " use --overwrite to replace them, --interactive to choose"
+        )
+    kept = {key for key in differing if interactive and not agreed(call, key)}
+    merged = {**local, **{key: value for key, value in remote.items() if key not in kept}}
+    write_private(path, format_dotenv(merged))
+    call.screen.line(f"Wrote {len(remote) - len(kept)} values to {path}")
+
+
+def agreed(call: Invocation, key: str) -> bool:
+    """Whether the user wants the local value replaced."""
+    return call.prompts.line(f"Replace the value of {key} (y/n)", option="--overwrite").lower() in {"y", "yes"}
+
+
+def push(context: typer.Context, app: AppOption = None, path: EnvPathOption = Path(".env")) -> None:
+    """Set config values from a file of KEY=VALUE lines."""
+    call = present(context)
+    name = call.app(app)
+    values = parse_dotenv(read_text(call.directory / path))
+    if not values:
+        raise BadArgument(f"{path} holds no KEY=VALUE lines")
+    change(call, name, values, "Creating config...")
+
+
+COMMANDS = {"list": list_, "set": set_, "unset": unset, "pull": pull, "push": push}

@@ -1,0 +1,20 @@
+"""Options that many commands take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from libs.client.suggestions import app_names
+
+AppOption = Annotated[
+    str | None,
+    typer.Option(
+        "-a", "--app", metavar="APP", help="The app; by default this git repository's.", autocompletion=app_names
+    ),
+]
+LimitOption = Annotated[
+    int | None, typer.Option("-l", "--limit", metavar="NUMBER", help="How many to list at most (0: the default).")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -1,0 +1,107 @@
+"""`deis ps:…`: processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from libs.client.commands.listing import shown
+from libs.client.commands.options import AppOption, JsonOption, LimitOption
+from libs.client.errors import BadArgument
+from libs.client.invocation import GOES_ON, Invocation, present
+from libs.client.pairs import parse_formation, parse_process
+from libs.client.screen import GREEN, RED, YELLOW, Screen
+
+if TYPE_CHECKING:
+    from libs.client.api.answer import Page
+    from libs.client.api.client import Client
+    from libs.client.api.processes import Process
+
+T = TypeVar("T")
+
+STYLES = {"up": GREEN, "crashed": RED, "error": RED, "down": RED, "destroyed": RED}
+
+
+def show_processes(screen: Screen, app: str, processes: Iterable[Process], note: str = "") -> None:
+    """The processes by type, each with its state and release."""
+    screen.heading(f"{app} Processes", note=note)
+    ordered = sorted(processes, key=lambda process: (process.type, process.num))
+    types = sorted({process.type for process in ordered})
+    for type_ in types:
+        screen.subheading(f"{type_}:")
+        for process in ordered:
+            if process.type == type_:
+                state = screen.styled(process.state, STYLES.get(process.state, YELLOW))
+                screen.line(f"{process.name} {state} ({process.release})")
+
+
+def at_work(call: Invocation, doing: str, work: Callable[[], T]) -> T:
+    """v1's two lines round slow work: `Scaling processes... but first, coffee!` and `done in 3s`."""
+    drink = call.environment.get("DEIS_DRINK_OF_CHOICE") or "coffee"
+    call.screen.line(f"{doing} processes... but first, {drink}!")
+    with call.screen.progress("") as ending:
+        result = work()
+        ending.text = "done in {seconds}s"
+    return result
+
+
+def list_(context: typer.Context, app: AppOption = None, limit: LimitOption = None, json: JsonOption = False) -> None:
+    """List an application's processes."""
+    call = present(context)
+    name, most = call.app(app), call.limit(limit)
+
+    async def question(client: Client) -> Page[Process]:
+        return await client.processes.list(name, most)
+
+    page = call.ask(question)
+    if json:
+        call.screen.json(page.as_json())
+    else:
+        show_processes(call.screen, name, page.results, shown(page))
+
+
+def scale(
+    context: typer.Context,
+    formation: Annotated[list[str], typer.Argument(metavar="TYPE=NUMBER...", help="As web=3 worker=0.")],
+    app: AppOption = None,
+) -> None:
+    """Run so many processes of each named type; others stay as they are."""
+    call = present(context)
+    name, counts = call.app(app), parse_formation(formation)
+
+    async def question(client: Client) -> Page[Process]:
+        await client.processes.scale(name, counts)
+        return await client.processes.list(name)
+
+    page = at_work(call, "Scaling", lambda: call.ask(question, note=GOES_ON))
+    show_processes(call.screen, name, page.results)
+
+
+def restart(
+    context: typer.Context,
+    process: Annotated[
+        str | None, typer.Argument(metavar="[TYPE[.NUMBER]]", help="As web or web.1; all where not given.")
+    ] = None,
+    app: AppOption = None,
+) -> None:
+    """Replace processes by new ones of the same release, without a gap."""
+    call = present(context)
+    name = call.app(app)
+    type_, number = parse_process(process) if process else (None, None)
+
+    async def question(client: Client) -> tuple[tuple[Process, ...], Page[Process]]:
+        replaced = await client.processes.restart(name, type_, number)
+        return replaced, await client.processes.list(name)
+
+    replaced, page = at_work(call, "Restarting", lambda: call.ask(question, note=GOES_ON))
+    if not replaced and process:
+        raise BadArgument(f"{name} has no process {process}: see `deis ps -a {name}`")
+    if not page.results:
+        call.screen.line("Could not find any processes to restart")
+    else:
+        show_processes(call.screen, name, page.results)
+
+
+COMMANDS = {"list": list_, "scale": scale, "restart": restart}

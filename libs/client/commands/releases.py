@@ -1,0 +1,79 @@
+"""`deis releases:…`: what was deployed, and going back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from libs.client.commands.listing import shown
+from libs.client.commands.options import AppOption, JsonOption, LimitOption
+from libs.client.invocation import GOES_ON, present
+from libs.client.pairs import parse_version
+
+if TYPE_CHECKING:
+    from libs.client.api.answer import Page
+    from libs.client.api.client import Client
+    from libs.client.api.releases import Release
+
+
+def list_(context: typer.Context, app: AppOption = None, limit: LimitOption = None, json: JsonOption = False) -> None:
+    """List an application's releases, newest first."""
+    call = present(context)
+    name, most = call.app(app), call.limit(limit)
+
+    async def question(client: Client) -> Page[Release]:
+        return await client.releases.list(name, most)
+
+    page = call.ask(question)
+    if json:
+        call.screen.json(page.as_json())
+        return
+    call.screen.heading(f"{name} Releases", note=shown(page))
+    rows = [(f"v{release.version}", release.created, release.summary or "") for release in page.results]
+    call.screen.rows(("release", "created", "summary"), rows)
+
+
+def info(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="As v3.")],
+    app: AppOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show one release."""
+    call = present(context)
+    name, number = call.app(app), parse_version(version)
+
+    async def question(client: Client) -> Release:
+        return await client.releases.get(name, number)
+
+    release = call.ask(question)
+    if json:
+        call.screen.json(release.as_json())
+        return
+    call.screen.heading(f"{name} Release v{release.version}")
+    names = ("build", "config", "owner", "created", "summary", "updated", "uuid")
+    call.screen.facts({field: getattr(release, field) or "" for field in names if field != "build" or release.build})
+
+
+def rollback(
+    context: typer.Context,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="As v3; the one before the latest where not given.")
+    ] = None,
+    app: AppOption = None,
+) -> None:
+    """Go back to an earlier release's build and config, as a new release."""
+    call = present(context)
+    name = call.app(app)
+    number = parse_version(version) if version else None
+
+    async def question(client: Client) -> int:
+        return await client.releases.rollback(name, number)
+
+    label = "Rolling back one release..." if number is None else f"Rolling back to v{number}..."
+    with call.screen.progress(label) as ending:
+        ending.text = f"done, v{call.ask(question, note=GOES_ON)}"
+
+
+COMMANDS = {"list": list_, "info": info, "rollback": rollback}

@@ -1,0 +1,62 @@
+"""Shell completion of names that have a colon in them.
+
+Typer's scripts ask the command itself. Bash hands it words that are split at colons (COMP_WORDBREAKS), as in
+`apps`, `:`, `cr`, and puts what it gets behind the last colon. So the words are joined before Typer sees them,
+and of its answers only what follows the colon is given back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Mapping, MutableMapping
+
+VARIABLE = "_DEIS_COMPLETE"
+BASH = "complete_bash"
+
+
+def join_words(words: list[str], current: int) -> tuple[list[str], int, str]:
+    """The words as they were typed, where the present one is then, and what of it the shell holds fast already.
+
+    A word that the shell did not split is left as it is, and nothing of it is held fast.
+    """
+    joined: list[str] = []
+    position, held = current, ""
+    sticky = False
+    for index, word in enumerate(words):
+        is_colon = bool(word) and not word.strip(":")
+        if joined and (is_colon or sticky) and len(joined) > 1:
+            before = joined[-1]
+            joined[-1] += word
+            if index == current:
+                held = before + word if is_colon else before
+        else:
+            joined.append(word)
+            held = "" if index == current else held
+        if index == current:
+            position = len(joined) - 1
+        sticky = is_colon
+    if current >= len(words):  # the shell stands behind the last word, at a new one
+        position = len(joined)
+    return joined, position, held
+
+
+def complete_bash(environment: MutableMapping[str, str], answer: Callable[[], object]) -> str:
+    """What Typer answers for the joined words, without what the shell holds fast.
+
+    `environment` is changed: the words in it become the joined ones. `answer` writes to standard output.
+    """
+    words = environment.get("COMP_WORDS", "").split("\n")
+    current = int(environment.get("COMP_CWORD", "0"))
+    joined, position, held = join_words(words, current)
+    environment["COMP_WORDS"], environment["COMP_CWORD"] = "\n".join(joined), str(position)
+    written = io.StringIO()
+    with contextlib.redirect_stdout(written), contextlib.suppress(SystemExit):
+        answer()
+    lines = written.getvalue().splitlines()
+    return "".join(f"{line.removeprefix(held)}\n" for line in lines)
+
+
+def is_asked(environment: Mapping[str, str]) -> bool:
+    """Whether a shell asks for completions, or for the script that makes it ask."""
+    return VARIABLE in environment

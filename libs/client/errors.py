@@ -1,0 +1,48 @@
+"""What goes wrong on the user's own side of the line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from libs.client.api.errors import ClientError
+
+
+class NotLoggedIn(ClientError):
+    """The profile does not exist."""
+
+    def __init__(self, profile: Path) -> None:
+        self.profile = profile
+        super().__init__("Not logged in. Use 'deis login' or 'deis register' to get started.")
+
+
+class BadProfile(ClientError):
+    """The profile's file cannot be used."""
+
+    def __init__(self, profile: Path, why: str) -> None:
+        self.profile, self.why = profile, why
+        super().__init__(f"the profile {profile} cannot be used: {why}.\nMend or remove it, and log in again.")
+
+
+class BadArgument(ClientError):
+    """A value that a command cannot take."""
+
+
+class Declined(ClientError):
+    """The user did not confirm."""
+
+
+class GitFailed(ClientError):
+    """git did not do what it was asked."""
+
+    def __init__(self, arguments: Sequence[str], output: str) -> None:
+        self.arguments, self.output = tuple(arguments), output
+        super().__init__(f"`git {' '.join(arguments)}` failed: {output.strip() or 'it says nothing'}")
+
+
+class Interrupted(ClientError):
+    """The user pressed Ctrl-C while the controller was at work; `note` says what goes on."""
+
+    def __init__(self, note: str) -> None:
+        self.note = note
+        super().__init__(f"interrupted. {note}".rstrip())

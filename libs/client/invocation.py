@@ -1,0 +1,116 @@
+"""One run of the command: who asks which controller, from where, and on what screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import typer
+
+from libs.client.api.controller import controller_host
+from libs.client.api.errors import NotAuthenticated, NotFound
+from libs.client.errors import Interrupted
+from libs.client.git import Repository, remote_app
+from libs.client.profile import Profile, Profiles, profile_path
+from libs.client.prompts import Prompts
+from libs.client.screen import Screen
+
+if TYPE_CHECKING:  # brings aiohttp and pydantic, a fifth of a second: imported when a call is made
+    from libs.client.api.client import Client
+
+T = TypeVar("T")
+
+NOTHING_CHANGED = "Nothing was changed."
+GOES_ON = "The controller goes on with it: watch `deis ps` and `deis releases`."
+
+
+def version() -> str:
+    """The version of this command."""
+    return metadata.version("deis")
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What a command works with. `directory` is where the user stands."""
+
+    screen: Screen
+    prompts: Prompts
+    profiles: Profiles
+    directory: Path
+    environment: Mapping[str, str]
+
+    @property
+    def repository(self) -> Repository:
+        """The git repository that the user stands in, if any."""
+        return Repository(self.directory)
+
+    def profile(self) -> Profile:
+        """The present login; `NotLoggedIn` without one."""
+        return self.profiles.load()
+
+    def limit(self, wanted: int | None) -> int:
+        """How many objects a listing asks for: `wanted`, else the profile's."""
+        return wanted if wanted and wanted > 0 else self.profile().limit
+
+    def app(self, named: str | None) -> str:
+        """The app that is meant: `named`, else that of a git remote on the controller's host, else the directory's."""
+        if named:
+            return named
+        remotes = self.repository.remotes()
+        found = remote_app(remotes, controller_host(self.profile().controller)) if remotes else None
+        return found or self.directory.name.lower()
+
+    def ask(self, question: Callable[[Client], Awaitable[T]], *, note: str = NOTHING_CHANGED) -> T:
+        """The answer of the present login's controller; `note` is what Ctrl-C leaves behind.
+
+        Errors: `ClientError`.
+        """
+        profile = self.profile()
+        try:
+            return self.ask_at(
+                profile.controller, question, token=profile.token, ssl_verify=profile.ssl_verify, note=note
+            )
+        except NotAuthenticated as error:
+            error.add_note(f"(The login is {profile.username}'s at {profile.controller}, from {self.profiles.path}.)")
+            raise
+        except NotFound as error:
+            if error.subject == f"app {self.directory.name.lower()}":
+                error.add_note("Name the app with -a, if you did not mean this directory's.")
+            raise
+
+    def ask_at(
+        self,
+        controller: str,
+        question: Callable[[Client], Awaitable[T]],
+        *,
+        token: str | None = None,
+        ssl_verify: bool = True,
+        note: str = NOTHING_CHANGED,
+    ) -> T:
+        """The answer of any controller. Errors: `ClientError`."""
+        from libs.client.api.client import open_client  # noqa: PLC0415 - see above
+
+        async def asking() -> T:
+            agent = f"deis/{version()}"
+            async with open_client(controller, token=token, ssl_verify=ssl_verify, agent=agent) as client:
+                return await question(client)
+
+        try:
+            return asyncio.run(asking())
+        except KeyboardInterrupt as interrupt:
+            raise Interrupted(note) from interrupt
+
+
+def invocation(environment: Mapping[str, str], screen: Screen) -> Invocation:
+    """The invocation of this process."""
+    profiles = Profiles(profile_path(environment))
+    return Invocation(screen, Prompts(), profiles, Path.cwd(), environment)
+
+
+def present(context: typer.Context) -> Invocation:
+    """The invocation that a command runs in."""
+    return cast("Invocation", context.find_root().obj)

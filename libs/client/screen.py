@@ -1,0 +1,134 @@
+"""What the user sees: v1's plain texts in a pipe, the same with colours and tables on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from libs.client.ticker import Ticker
+
+BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
+GAP = 6  # columns between a key and its value, as in v1
+
+
+class Screen:
+    """Standard output and standard error of one command.
+
+    `lively` says that output is a terminal: colours (unless NO_COLOR is set), tables and a clock on slow calls. In
+    a pipe there is none of that, and no control character.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO, environment: Mapping[str, str]) -> None:
+        self._out, self._err = out, err
+        dumb = environment.get("TERM") == "dumb"
+        self.lively = out.isatty() and not dumb
+        allowed = not environment.get("NO_COLOR")
+        self._colour = {id(out): self.lively and allowed, id(err): err.isatty() and not dumb and allowed}
+
+    def line(self, text: str = "", *, style: str = "") -> None:
+        """One line on standard output."""
+        self._out.write(self.styled(text, style) + "\n")
+
+    def styled(self, text: str, style: str) -> str:
+        """The text in an SGR style (ECMA-48, 8.3.117) where output has colours."""
+        return f"\x1b[{style}m{text}\x1b[0m" if style and text and self._colour[id(self._out)] else text
+
+    def heading(self, text: str, *, note: str = "") -> None:
+        """`=== X Processes`, by which scripts find a listing."""
+        self.line(self.styled(f"=== {text}", BOLD) + note)
+
+    def subheading(self, text: str) -> None:
+        """`--- web:`, a part of a listing."""
+        self.line(f"--- {text}", style=BOLD)
+
+    def pairs(self, values: Mapping[str, object], gap: int = GAP) -> None:
+        """Keys and values in two columns; further lines of a value stand below its first."""
+        width = max((len(key) for key in values), default=0) + gap
+        for key, value in values.items():
+            first, *more = str(value).split("\n")
+            self.line(self.styled(key, CYAN) + " " * (width - len(key)) + first)
+            for text in more:
+                self.line(" " * width + text)
+
+    def facts(self, facts: Mapping[str, object]) -> None:
+        """`uuid:     …`, one thing's properties."""
+        width = max((len(name) for name in facts), default=0) + 2
+        for name, value in facts.items():
+            self.line(self.styled(f"{name}:".ljust(width), DIM) + f" {value}")
+
+    def rows(self, headers: Sequence[str], rows: Iterable[Sequence[object]], *, joint: str = "\t") -> None:
+        """A table on a terminal; in a pipe one line a row, its cells joined, without headers."""
+        if not self.lively:
+            for row in rows:
+                self.line(joint.join(str(cell) for cell in row))
+            return
+        from rich import box  # noqa: PLC0415 - costs a twentieth of a second, so only where a table is drawn
+        from rich.console import Console  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        table = Table(*headers, box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+        for row in rows:
+            table.add_row(*(Text(str(cell)) for cell in row))
+        if table.row_count:
+            Console(file=self._out, no_color=not self._colour[id(self._out)]).print(table)
+
+    def json(self, value: Any) -> None:
+        """A value as JSON, for programs."""
+        self.line(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def warn(self, text: str) -> None:
+        """A remark on standard error."""
+        self._complain(text, YELLOW)
+
+    def error(self, text: str) -> None:
+        """`Error: …` on standard error."""
+        self._complain(f"Error: {text}", RED)
+
+    def _complain(self, text: str, style: str) -> None:
+        first, *more = text.split("\n")
+        first = f"\x1b[{style}m{first}\x1b[0m" if self._colour[id(self._err)] else first
+        self._out.flush()
+        self._err.write("\n".join([first, *more]) + "\n")
+        self._err.flush()
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Ending]:
+        """`label` now, the ending behind it when the block is over; on a terminal a clock runs meanwhile.
+
+        A block that fails leaves `failed` behind the label.
+        """
+        ending = Ending()
+        start = f"{label} " if label else ""
+        with Ticker(self._out, start, lively=self.lively) as ticker:
+            try:
+                yield ending
+            except BaseException:
+                ending.text = self.styled("failed", RED)
+                raise
+            finally:
+                ending.seconds = ticker.seconds
+                ticker.finish(self._timed(ending))
+
+    def _timed(self, ending: Ending) -> str:
+        """How long a slow call took is told: where the ending asks for it (`{seconds}`), else on terminals alone."""
+        if "{seconds}" in ending.text:
+            return ending.text.replace("{seconds}", f"{ending.seconds:.0f}")
+        took = f" ({ending.seconds:.0f}s)" if self.lively and ending.seconds >= 2 else ""
+        return ending.text + self.styled(took, DIM)
+
+
+class Ending:
+    """How a progress line ends: `done` unless the block says otherwise."""
+
+    def __init__(self) -> None:
+        self.text = "done"
+        self.seconds = 0.0
+
+
+def stdio(environment: Mapping[str, str]) -> Screen:
+    """The process's own standard output and error."""
+    return Screen(sys.stdout, sys.stderr, environment)
