@@ -1,0 +1,13 @@
+"""The router: drives HAProxy from etcd, and acknowledges what HAProxy confirmed.
+
+HAProxy carries the traffic. It is a supervised process of its own, never a child of this daemon: the daemon adopts a
+running one as it finds it, speaks to it over the runtime socket, and keeps the configuration on disk such that a
+restarted HAProxy serves the last endpoints before the daemon, or etcd, is there.
+
+Reads `services/`, `retiring/`, `apps/`, `domains/`, `rollouts/` and `mesh/controller/`; writes `routers/<id>` and
+`mesh/router/<id>` (both leased), and its own files under `<home>/router/`.
+
+It must never withdraw an endpoint because a store, a mirror or a record is absent: only because a writer deleted its
+fact while the rest of the world still stands (`holding`). It must never reload HAProxy for anything that an app does.
+It must never say `in_rotation` or `gone` of what HAProxy has not confirmed.
+"""

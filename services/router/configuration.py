@@ -1,0 +1,164 @@
+"""HAProxy's configuration and maps, rendered from the structure and the last applied picture.
+
+Every choice here was tried on HAProxy 2.6.12. What is retried: a connection that could not be made, for every method,
+since the app has not seen the request; an answer that never began, for idempotent methods alone (RFC 9110, 9.2.2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from services.router.actual import Actual
+from services.router.commands import PURGE
+from services.router.names import endpoint
+from services.router.structure import CONTROLLER_BACKEND, Structure
+
+OK = "status 200 content-type text/plain string ok"
+NO_APP = "There is no app at this address."
+ASLEEP = "This app is not running at the moment. Please try again in a while."
+NO_ANSWER = "This app did not answer. Please try again in a while."
+TOO_SLOW = "This app took too long to answer."
+
+
+def render(structure: Structure, picture: Actual) -> str:
+    """`haproxy.cfg`. Its description carries the structure's digest, so that a running HAProxy can tell which it has."""
+    return _render(structure, picture, digest(structure))
+
+
+def digest(structure: Structure) -> str:
+    """What tells one structure from another: a hash of the configuration without any server."""
+    return hashlib.sha256(_render(structure, Actual(), "").encode()).hexdigest()[:16]
+
+
+def render_map(entries: Mapping[str, str]) -> str:
+    """A map file."""
+    return "".join(f"{key} {value}\n" for key, value in sorted(entries.items()))
+
+
+def kept(picture: Actual, structure: Structure) -> Actual:
+    """The part of a picture that a fresh HAProxy is to begin with: servers in rotation, in back ends that exist."""
+    backends = {*structure.backends, CONTROLLER_BACKEND}
+    servers = {
+        backend: serving
+        for backend, those in picture.servers.items()
+        if backend in backends and (serving := {n: s for n, s in those.items() if s.state == "ready"})
+    }
+    return replace(picture, servers=servers, slots={a: b for a, b in picture.slots.items() if b in backends})
+
+
+def _render(structure: Structure, picture: Actual, name: str) -> str:
+    return "\n".join(
+        [
+            "# Written by the router; changes are lost. Its settings are DEIS_ROUTER_…",
+            *_process(structure, name),
+            *_frontend(structure),
+            *_answers(),
+            *_backends(structure, kept(picture, structure)),
+            "",
+        ]
+    )
+
+
+def _process(structure: Structure, name: str) -> list[str]:
+    files = structure.files
+    return [
+        "global",
+        f"    description deis-{name}",
+        f"    maxconn {structure.maxconn}",
+        "    no strict-limits",
+        *([f"    nbthread {structure.threads}"] if structure.threads else []),
+        f"    stats socket {files.runtime} mode 660 level admin expose-fd listeners",
+        "    stats timeout 1h",
+        # An old worker, after a reload, serves its last WebSockets no longer than this.
+        "    hard-stop-after 1h",
+        "",
+        "defaults platform",
+        "    mode http",
+        "    timeout connect 2s",
+        "    timeout queue 5s",
+        "    timeout http-request 60s",
+        "    timeout http-keep-alive 75s",
+        f"    timeout client {structure.timeout}s",
+        f"    timeout server {structure.timeout}s",
+        "    timeout client-fin 30s",
+        "    timeout server-fin 30s",
+        f"    timeout tunnel {structure.tunnel}s",
+        "    http-reuse safe",
+        "    option idle-close-on-response",
+        "    retries 3",
+        "    option redispatch 1",
+        "    retry-on conn-failure empty-response",
+        f"    default-server {PURGE}",
+        *(_page(503, ASLEEP), _page(502, NO_ANSWER), _page(504, TOO_SLOW)),
+        "",
+    ]
+
+
+def _frontend(structure: Structure) -> list[str]:
+    files = structure.files
+    trusted, untrusted, missing = [], "", ""
+    if structure.trusted:
+        trusted = [f"    acl trusted src {' '.join(structure.trusted)}"]
+        untrusted = " if !trusted"
+        missing = " unless trusted { req.hdr(HEADER) -m found }"
+    rewritten = {"X-Forwarded-Proto": "http", "X-Forwarded-Port": "%[dst_port]"}
+    return [
+        "frontend http from platform",
+        *(f"    bind {endpoint(address, structure.port)}" for address in structure.binds),
+        *trusted,
+        f"    http-request set-var(txn.app) req.hdr(host),host_only,lower,map_str({files.hosts})",
+        f"    http-request return {OK} if {{ path /health-check }} !{{ var(txn.app) -m found }}",
+        f"    http-request del-header X-Forwarded-For{untrusted}",
+        "    option forwardfor",
+        *(
+            f"    http-request set-header {header} {value}{missing.replace('HEADER', header)}"
+            for header, value in rewritten.items()
+        ),
+        f"    use_backend %[var(txn.app),map_str({files.slots},asleep)] if {{ var(txn.app) -m found }}",
+        "    default_backend unknown",
+        "",
+    ]
+
+
+def _answers() -> list[str]:
+    return [
+        "backend unknown from platform",
+        f"    http-request return status 404 {_body(404, NO_APP)}",
+        "",
+        "backend asleep from platform",
+        f"    http-request return status 503 {_body(503, ASLEEP)}",
+        "",
+    ]
+
+
+def _backends(structure: Structure, picture: Actual) -> list[str]:
+    lines = [
+        "defaults pool from platform",
+        "    balance leastconn",
+        "    http-request disable-l7-retry unless { method GET HEAD OPTIONS PUT DELETE TRACE }",
+        "",
+    ]
+    for backend in (CONTROLLER_BACKEND, *structure.backends):
+        lines.append(f"backend {backend} from pool")
+        if backend == CONTROLLER_BACKEND:
+            lines.append("    timeout server 20m")  # a deploy is one request that lasts as long as the deploy
+        lines += [
+            f"    server {name} {endpoint(server.address, server.port)}"
+            for name, server in sorted(picture.servers.get(backend, {}).items())
+        ]
+    return lines
+
+
+def _page(status: int, text: str) -> str:
+    return f"    http-error status {status} {_body(status, text)}"
+
+
+def _body(status: int, text: str) -> str:
+    page = (
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>{status}</title><body style='font:1.1em sans-serif;margin:15vh auto;max-width:30em;padding:0 1em'>"
+        f"<h1>{status}</h1><p>{text}</p>"
+    )
+    return f'content-type "text/html; charset=utf-8" string "{page}\\n"'
