@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
 
 from libs.daemon import Daemon
@@ -15,7 +17,7 @@ from libs.store.opening import open_store
 from libs.store.owned import Owned
 from libs.store.session import Session
 from libs.store.store import Store
-from services.health_checker.probe import open_probes
+from services.health_checker.probe import Probe, open_probes
 from services.health_checker.rounds import Rounds
 from services.health_checker.settings import HealthCheckerSettings
 from services.health_checker.verdicts import Verdicts
@@ -27,11 +29,16 @@ async def serve(daemon: Daemon) -> None:
     """Check this node's instances until the process is asked to end."""
     settings = HealthCheckerSettings()
     async with open_store(settings, name="health_checker") as store:
-        await check(daemon, settings, store)
+        await check(daemon, settings, store, open_probes)
 
 
-async def check(daemon: Daemon, settings: HealthCheckerSettings, store: Store) -> None:
-    """The same over a store that is open."""
+async def check(
+    daemon: Daemon,
+    settings: HealthCheckerSettings,
+    store: Store,
+    open_probes: Callable[[HealthCheckerSettings], AbstractAsyncContextManager[Mapping[str, Probe]]],
+) -> None:
+    """The same over a store that is open, with these kinds of probes."""
     keys, node = Keyspace(settings.store_prefix), settings.node
     clock = asyncio.get_running_loop().time
     instances = Mirror(store, keys.instances, node)

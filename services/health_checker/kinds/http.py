@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
@@ -16,6 +17,7 @@ from services.health_checker.settings import HealthCheckerSettings
 from services.health_checker.target import Target
 
 READ_AT_MOST = 4096  # bytes that are buffered of an answer
+AS_WRITTEN = "/%?:@!$&'()*+,;=[]~"  # of a user's path; what could not stand in a request line is encoded
 
 
 @asynccontextmanager
@@ -48,7 +50,7 @@ async def get(session: aiohttp.ClientSession, target: Target, action: HttpAction
         async with (
             asyncio.timeout(limit),
             session.get(
-                URL(f"http://{endpoint}{path}"),
+                URL(f"http://{endpoint}{quote(path, safe=AS_WRITTEN)}", encoded=True),
                 headers=[(header.name, header.value) for header in action.headers],
                 allow_redirects=False,
             ) as response,
