@@ -7,15 +7,12 @@ from typing import Any
 
 from aiohttp import web
 
+from libs.web.answers import detail
+
 Row = Callable[[Any], web.Response]
 """Takes the failure (of the row's kind) and makes its answer."""
 
 KEPT_HEADERS = ("Allow", "Location", "Retry-After")
-
-
-def detail(status: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """The plain error: `{"detail": message}`."""
-    return web.json_response({"detail": message}, status=status, headers=headers)
 
 
 def _http(error: web.HTTPException) -> web.Response:

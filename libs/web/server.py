@@ -14,7 +14,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, Histogram
 
-from libs.web.errors import ErrorTable, detail
+from libs.web.answers import detail
+from libs.web.errors import ErrorTable
 
 log = structlog.get_logger("web")
 

@@ -17,4 +17,5 @@ class ControllerSettings(Settings):
     controller_wait_seconds: float = Field(
         1200.0, gt=0, description="how long a request waits for the rollout that it began; the rollout goes on"
     )
+    internal_token: str = Field("", description="token between daemons; empty: the file secrets/internal.token in home")
     controller_most_instances: int = Field(1000, ge=1, description="largest scale of one process type")

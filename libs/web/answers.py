@@ -1,0 +1,23 @@
+"""JSON answers: compact, in UTF-8."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+_dumps = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+
+
+def as_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An answer with a JSON body (RFC 8259: UTF-8 needs no charset parameter)."""
+    body = _dumps(value).encode()
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+
+
+def detail(status: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """The plain error: `{"detail": message}`."""
+    return as_json({"detail": message}, status, headers)

@@ -1,0 +1,130 @@
+"""The API as one application: v1's dress around the resources."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from importlib.metadata import version
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import CollectorRegistry
+from pydantic import JsonValue
+
+from libs.keyspace.records import User
+from libs.web import application, as_json
+from services.controller.controller import Call, Controller, Route
+from services.controller.errors import NotAuthenticated, VersionMismatch, error_table
+from services.controller.resources import ALL
+
+API_VERSION = "1.7"  # v1.13's, which this is; its clients warn about any other
+PLATFORM_VERSION = version("deis")
+
+VERSION_HEADERS = {
+    "DEIS_API_VERSION": API_VERSION,
+    "DEIS_PLATFORM_VERSION": PLATFORM_VERSION,
+    "X_DEIS_API_VERSION": API_VERSION,
+    "X_DEIS_PLATFORM_VERSION": PLATFORM_VERSION,
+}
+EXPOSED = ", ".join((*VERSION_HEADERS, "Deis-Release", "X-Deis-Release", "X-Request-Id"))
+METADATA: dict[str, JsonValue] = {
+    "name": "Deis",
+    "description": "",
+    "renders": ["application/json"],
+    "parses": ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"],
+}
+
+
+def api(controller: Controller, registry: CollectorRegistry) -> web.Application:
+    """The application that serves every resource."""
+    declared = routes(controller)
+    open_paths = frozenset(route.path for route in declared if route.open)
+    app = application(
+        service="controller",
+        registry=registry,
+        errors=error_table(),
+        body_limit=controller.settings.controller_body_limit,
+        upper_reasons=True,
+        middlewares=[_versions, _methods(controller, open_paths)],
+    )
+    app.on_response_prepare.append(_dress)
+    add_routes(app, controller, declared)
+    return app
+
+
+def routes(controller: Controller) -> list[Route]:
+    """Every route of every resource."""
+    return [route for resource in ALL for route in resource(controller).routes()]
+
+
+def add_routes(app: web.Application, controller: Controller, declared: Iterable[Route]) -> None:
+    """Put the routes up, with and without a final slash; what answers GET answers HEAD too."""
+    for route in declared:
+        handler = _handler(controller, route)
+        for path in (route.path + "/",) if route.slash else (route.path, route.path + "/"):
+            app.router.add_route(route.method, path, handler)
+            if route.method == "GET":
+                app.router.add_route("HEAD", path, handler)
+
+
+def _handler(controller: Controller, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if not _is_api(request):
+            return await route.handle(Call(request, None))
+        controller.picture.require()
+        return await route.handle(Call(request, await _sender(controller, request, open_=route.open)))
+
+    return handle
+
+
+async def _sender(controller: Controller, request: web.Request, *, open_: bool) -> User | None:
+    """Who sent a request. On an open route a token that is not valid (any more) is as good as none."""
+    try:
+        return await controller.accounts.authenticated(request.headers.get("Authorization"))
+    except NotAuthenticated:
+        if open_:
+            return None
+        raise
+
+
+def _is_api(request: web.Request) -> bool:
+    return request.path == "/v1" or request.path.startswith("/v1/")
+
+
+@web.middleware
+async def _versions(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a client that asks for another version of the API."""
+    asked = request.headers.get("DEIS-VERSION", request.headers.get("DEIS_VERSION"))
+    if asked is not None and asked != "1":
+        raise VersionMismatch(asked)
+    return await handler(request)
+
+
+def _methods(controller: Controller, open_paths: frozenset[str]) -> Middleware:
+    """A method that a path does not have: `OPTIONS` is answered, any other is 405, and both only to who is known."""
+
+    @web.middleware
+    async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+        wrong = request.match_info.http_exception
+        if not isinstance(wrong, web.HTTPMethodNotAllowed):
+            return await handler(request)
+        allowed = ", ".join(sorted({*wrong.allowed_methods, "OPTIONS"}))
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            return web.Response(headers={"Access-Control-Allow-Methods": allowed, "Access-Control-Max-Age": "86400"})
+        if _is_api(request) and request.path.rstrip("/") not in open_paths:
+            controller.picture.require()
+            await _sender(controller, request, open_=False)
+        if request.method == "OPTIONS" and _is_api(request):
+            return as_json(METADATA, headers={"Allow": allowed})
+        return await handler(request)
+
+    return refuse
+
+
+async def _dress(request: web.Request, response: web.StreamResponse) -> None:
+    """What every answer carries, whatever its status."""
+    response.headers.update(VERSION_HEADERS)
+    if "Origin" in request.headers:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED
+        if asked := request.headers.get("Access-Control-Request-Headers"):
+            response.headers["Access-Control-Allow-Headers"] = asked

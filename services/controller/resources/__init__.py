@@ -1,0 +1,28 @@
+"""The nouns of the API, one a file. `ALL` is every one of them: adding one is a file and a line."""
+
+from services.controller.controller import Resource
+from services.controller.resources.account import AccountResource
+from services.controller.resources.apps import AppsResource
+from services.controller.resources.builds import BuildsResource
+from services.controller.resources.config import ConfigResource
+from services.controller.resources.containers import ContainersResource
+from services.controller.resources.domains import DomainsResource
+from services.controller.resources.events import EventsResource
+from services.controller.resources.logs import LogsResource
+from services.controller.resources.releases import ReleasesResource
+from services.controller.resources.root import RootResource
+from services.controller.resources.scale import ScaleResource
+
+ALL: tuple[type[Resource], ...] = (
+    RootResource,
+    AccountResource,
+    AppsResource,
+    ConfigResource,
+    BuildsResource,
+    ReleasesResource,
+    ScaleResource,
+    ContainersResource,
+    DomainsResource,
+    LogsResource,
+    EventsResource,
+)

@@ -1,0 +1,96 @@
+"""`/v1/apps/<id>/containers`: what runs, and restarting it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from libs.keyspace.document import now
+from libs.keyspace.records import App
+from libs.store.shelf import Shelf
+from libs.web import as_json
+from services.controller import shapes
+from services.controller.controller import Call, Controller, Resource, Route
+from services.controller.errors import NotFound
+from services.controller.pages import paginated
+from services.controller.processes import Process, processes
+
+TYPE = "/v1/apps/{id}/containers/{type:[A-Za-z0-9_-]+}"
+ONE = TYPE + "/{num:[0-9]{1,9}}"
+
+
+class ContainersResource(Resource):
+    """An app's containers."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__(controller)
+        self._apps = Shelf(controller.store, controller.keyspace.apps)
+
+    def routes(self) -> list[Route]:
+        """Its routes; `restart` comes before the types, as it could be taken for one."""
+        return [
+            Route("GET", "/v1/apps/{id}/containers", self.list),
+            Route("POST", "/v1/apps/{id}/containers/restart", self.restart),
+            Route("POST", TYPE + "/restart", self.restart),
+            Route("POST", ONE + "/restart", self.restart),
+            Route("GET", TYPE, self.list),
+            Route("GET", ONE, self.show),
+        ]
+
+    def _scope(self, call: Call) -> tuple[str, int | None]:
+        """The type and the number that a path names; empty and None where it names none."""
+        number = call.request.match_info.get("num")
+        return call.request.match_info.get("type", ""), int(number) if number else None
+
+    def _processes(self, app: App, type_: str, number: int | None) -> list[Process]:
+        picture = self._c.picture
+        own = [(parts, i) for parts, i in picture.instances.mirror.items() if i.app_uuid == app.uuid]
+        verdicts = {i.id: verdict for parts, i in own if (verdict := picture.health.mirror.get(*parts)) is not None}
+        leaving = {i.id for parts, i in own if picture.retiring.mirror.get(*parts) is not None}
+        found = processes(
+            [instance for _, instance in own], verdicts, picture.rollouts_of(app.uuid), leaving, app.created
+        )
+        return [
+            process
+            for process in found
+            if (process.type == type_ if type_ else process.type != "run") and number in {None, process.number}
+        ]
+
+    async def list(self, call: Call) -> web.Response:
+        """The containers, oldest first; one-off ones (`run`) only when they are asked for."""
+        app = self._c.app(call)
+        found = self._processes(app, *self._scope(call))
+        return as_json(paginated(call.request.url, found, lambda process: shapes.of_process(app, process)))
+
+    async def show(self, call: Call) -> web.Response:
+        """One container."""
+        app = self._c.app(call)
+        found = self._processes(app, *self._scope(call))
+        if not found:
+            raise NotFound
+        return as_json(shapes.of_process(app, found[-1]))
+
+    async def restart(self, call: Call) -> web.Response:
+        """Replace the containers that the path names, and wait until the new ones run."""
+        app = self._c.app(call)
+        type_, number = self._scope(call)
+        await call.body()
+        if not self._processes(app, type_, number):
+            return as_json([])
+        scope = type_ if number is None else f"{type_}.{number}"
+
+        def change(present: App) -> App:
+            if present.uuid != app.uuid or present.state != "live":
+                raise NotFound
+            restarts = {**present.restarts, scope: present.restarts.get(scope, 0) + 1}
+            return present.changed(restarts=restarts, updated=now())
+
+        stored = await self._apps.update(change, app.id)
+        if stored is None:
+            raise NotFound
+        await self._c.picture.apps.reach(stored.revision)
+        by = call.user.username
+        said = f"{by} restarted {scope or 'all containers'}"
+        await self._c.events.record(app, "restarted", by, said, release=stored.document.release)
+        await self._c.settling.settled(stored.document, stored.document.release, stored.revision)
+        found = self._processes(app, type_, number)
+        return as_json([shapes.of_process(app, process) for process in found])

@@ -1,0 +1,87 @@
+"""`/v1/apps/<id>/domains`: further names that an app answers to."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from libs.keyspace.document import now
+from libs.keyspace.records import App, Domain
+from libs.store import StaleRevision
+from libs.store.shelf import Shelf
+from libs.web import as_json
+from services.controller import shapes
+from services.controller.controller import Call, Controller, Resource, Route
+from services.controller.errors import BadFields, NotFound
+from services.controller.fields import UNIQUE, Body, Fields
+from services.controller.hostnames import fqdn, wrong_with_hostname
+from services.controller.names import RESERVED
+from services.controller.pages import paginated
+
+
+def read_domain(body: Body) -> str:
+    """The name that a request brings, without a final dot; raises `BadFields`."""
+    fields = Fields(body)
+    name = fields.text("domain", longest=255).removesuffix(".")
+    fields.check()
+    if wrong := wrong_with_hostname(name):
+        raise BadFields(domain=wrong)
+    return name
+
+
+class DomainsResource(Resource):
+    """An app's domains."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__(controller)
+        self._domains = Shelf(controller.store, controller.keyspace.domains)
+
+    def routes(self) -> list[Route]:
+        """Its routes."""
+        return [
+            Route("GET", "/v1/apps/{id}/domains", self.list),
+            Route("POST", "/v1/apps/{id}/domains", self.add),
+            Route("DELETE", "/v1/apps/{id}/domains/{domain}", self.remove),
+        ]
+
+    async def list(self, call: Call) -> web.Response:
+        """The app's domains, by name."""
+        app = self._c.app(call)
+        own = [domain for _, domain in self._c.picture.domains.mirror.items() if domain.app == app.id]
+        return as_json(paginated(call.request.url, own, shapes.of_domain))
+
+    async def add(self, call: Call) -> web.Response:
+        """One more name; a name is one app's only, and case does not tell names apart."""
+        app = self._c.app(call)
+        name = read_domain(await call.body())
+        if self._is_anothers(name, app):
+            raise BadFields(domain=UNIQUE)
+        domain = Domain(app=app.id, domain=name, owner=call.user.username, created=now())
+        try:
+            revision = await self._domains.create(domain, fqdn(name))
+        except StaleRevision as error:
+            raise BadFields(domain=UNIQUE) from error
+        await self._c.picture.domains.reach(revision)
+        by = call.user.username
+        await self._c.events.record(app, "domain added", by, f"{by} added the domain {name}")
+        return as_json(shapes.of_domain(domain), status=201)
+
+    def _is_anothers(self, name: str, app: App) -> bool:
+        """Whether the name is the platform's own, or the one under which another app is served."""
+        label, dot, rest = fqdn(name).partition(".")
+        if not dot or rest != fqdn(self._c.settings.domain) or label == app.id:
+            return False
+        return label in RESERVED or self._c.picture.apps.mirror.get(label) is not None
+
+    async def remove(self, call: Call) -> web.Response:
+        """Take a name away."""
+        app = self._c.app(call)
+        key = fqdn(call.parameter("domain"))
+        stored = await self._domains.get(key)
+        if stored is None or stored.document.app != app.id:
+            raise NotFound
+        await self._domains.delete(key, expect=stored.revision)
+        mirror = self._c.picture.domains.mirror
+        await self._c.picture.domains.until(lambda: True if mirror.get(key) is None else None, limit=2.0)
+        by = call.user.username
+        await self._c.events.record(app, "domain removed", by, f"{by} removed the domain {stored.document.domain}")
+        return web.Response(status=204)

@@ -1,0 +1,107 @@
+"""`/v1/apps/<id>/releases`: the history of an app, and going back in it."""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import web
+from pydantic import JsonValue
+
+from libs.keyspace.records import App, Build, Release
+from libs.store.shelf import Shelf
+from libs.web import as_json
+from services.controller import shapes
+from services.controller.controller import Call, Controller, Resource, Route
+from services.controller.errors import BadFields, BadRequest, NotFound
+from services.controller.fields import Body
+from services.controller.pages import paginated
+from services.controller.releasing import Proposal
+from services.controller.summary import rolled_back
+
+BELOW = "version cannot be below 0"
+
+
+def read_version(body: Body) -> int | None:
+    """The release that a rollback names, None for the one before; raises `BadFields`, `BadRequest`."""
+    value: JsonValue = body.get("version")
+    if value is None or value == "" or value is False:
+        return None
+    text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
+        raise BadFields(version="A valid integer is required.")
+    number = int(text)
+    if number < 0:
+        raise BadRequest(BELOW)
+    return number or None
+
+
+class ReleasesResource(Resource):
+    """An app's releases."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__(controller)
+        self._releases = Shelf(controller.store, controller.keyspace.releases)
+        self._builds = Shelf(controller.store, controller.keyspace.builds)
+
+    def routes(self) -> list[Route]:
+        """Its routes."""
+        return [
+            Route("GET", "/v1/apps/{id}/releases", self.list),
+            Route("POST", "/v1/apps/{id}/releases/rollback", self.roll_back),
+            Route("GET", "/v1/apps/{id}/releases/{version:v[0-9]+}", self.show),
+        ]
+
+    async def list(self, call: Call) -> web.Response:
+        """The releases, newest first; one whose writer has not flipped the app to it yet is not shown."""
+        app = self._c.app(call)
+        releases = [release for release in self._c.picture.releases_of(app.uuid) if release.number <= app.latest]
+        return as_json(paginated(call.request.url, releases, shapes.of_release))
+
+    async def show(self, call: Call) -> web.Response:
+        """One release."""
+        app = self._c.app(call)
+        number = call.parameter("version")[1:]
+        release = self._c.picture.release(app.uuid, int(number)) if len(number) < 10 else None
+        if release is None or release.number > app.latest:
+            raise NotFound
+        return as_json(shapes.of_release(release))
+
+    async def roll_back(self, call: Call) -> web.Response:
+        """Make a release of an earlier one's build and config, and wait until it is out."""
+        app = self._c.app(call)
+        version = read_version(await call.body())
+        base = await self._c.releasing.base(app)
+        number = version if version is not None else self._before(base.app.document)
+        if number < 1:
+            raise BadRequest(BELOW)
+        earlier = await self._releases.get(app.uuid, number)
+        if earlier is None or number > base.app.document.latest:
+            raise NotFound
+        by = call.user.username
+        summary = rolled_back(by, number)
+        build = await self._build(app, earlier.document)
+        proposal = Proposal(by=by, summary=summary, config=earlier.document.config, build=build)
+        released = await self._c.releasing.release(base, proposal)
+        latest = released.release.number
+        await self._c.picture.apps.reach(released.revision)
+        await self._c.events.record(app, "released", by, summary, release=latest)
+        if build is not None:
+            await self._c.settling.settled(released.app, latest, released.revision)
+        return as_json({"version": latest}, status=201)
+
+    def _before(self, app: App) -> int:
+        """The release before the one that the app wants; those whose rollout failed do not count, as in v1."""
+        for release in self._c.picture.releases_of(app.uuid):
+            rollout = self._c.picture.rollouts.mirror.get(app.uuid, release.number)
+            failed = rollout is not None and rollout.phase == "failed"
+            if release.number < app.release and not failed:
+                return release.number
+        return 0
+
+    async def _build(self, app: App, release: Release) -> Build | None:
+        if release.build is None:
+            return None
+        stored = await self._builds.get(app.uuid, release.build)
+        if stored is None:
+            raise NotFound
+        return stored.document

@@ -1,0 +1,54 @@
+"""`/v1/apps/<id>/scale`: how many of each process type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from libs.keyspace.document import now
+from libs.keyspace.records import App
+from libs.store.shelf import Shelf
+from services.controller.controller import Call, Controller, Resource, Route
+from services.controller.errors import NotFound
+from services.controller.formation import read_scale, refuse_unknown_types
+
+
+def sentence(user: str, counts: Mapping[str, int]) -> str:
+    """What the event says."""
+    return f"{user} scaled " + ", ".join(f"{type_}={count}" for type_, count in sorted(counts.items()))
+
+
+class ScaleResource(Resource):
+    """An app's formation."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__(controller)
+        self._apps = Shelf(controller.store, controller.keyspace.apps)
+
+    def routes(self) -> list[Route]:
+        """Its routes."""
+        return [Route("POST", "/v1/apps/{id}/scale", self.scale)]
+
+    async def scale(self, call: Call) -> web.Response:
+        """Change the counts that the body names, and wait until they run. It makes no release."""
+        app = self._c.app(call)
+        counts = read_scale(await call.body(), most=self._c.settings.controller_most_instances)
+        base = await self._c.releasing.base(app)
+        refuse_unknown_types(counts, base.build)
+        if not counts:
+            return web.Response(status=204)
+
+        def change(present: App) -> App:
+            if present.uuid != app.uuid or present.state != "live":
+                raise NotFound
+            return present.changed(formation={**present.formation, **counts}, updated=now())
+
+        stored = await self._apps.update(change, app.id)
+        if stored is None:
+            raise NotFound
+        await self._c.picture.apps.reach(stored.revision)
+        by = call.user.username
+        await self._c.events.record(app, "scaled", by, sentence(by, counts), release=stored.document.release)
+        await self._c.settling.settled(stored.document, stored.document.release, stored.revision)
+        return web.Response(status=204)

@@ -1,0 +1,87 @@
+"""The controller's parts: the API on its listener, and the deployer behind an election."""
+
+from __future__ import annotations
+
+import secrets
+
+import aiohttp
+
+from libs.daemon import Daemon
+from libs.keyspace import Keyspace
+from libs.keyspace.document import now
+from libs.keyspace.records import Leader, MeshMember
+from libs.loglines.token import internal_token
+from libs.store import Store
+from libs.store.election import Election
+from libs.store.opening import open_store
+from libs.store.session import Session
+from libs.web import listen, open_client
+from services.controller.accounts import Accounts
+from services.controller.api import PLATFORM_VERSION, api
+from services.controller.controller import Controller
+from services.controller.events import Events
+from services.controller.passwords import Passwords
+from services.controller.picture import Picture
+from services.controller.releasing import Releasing
+from services.controller.settings import ControllerSettings
+from services.controller.settling import Settling
+from services.controller.vault import open_vault
+
+
+async def serve(daemon: Daemon) -> None:
+    """Serve the API and run the deployer until the process is asked to end."""
+    settings = ControllerSettings()
+    async with (
+        open_store(settings, name="controller") as store,
+        open_client() as client,
+    ):
+        await control(daemon, settings, store, client)
+
+
+def build(settings: ControllerSettings, store: Store, client: aiohttp.ClientSession) -> Controller:
+    """The API's parts over an open store."""
+    keyspace = Keyspace(settings.store_prefix)
+    picture = Picture(store, keyspace)
+    vault = open_vault(settings.home / "secrets" / "config.key")
+    return Controller(
+        settings=settings,
+        store=store,
+        keyspace=keyspace,
+        picture=picture,
+        vault=vault,
+        accounts=Accounts(store, keyspace, picture, Passwords()),
+        releasing=Releasing(store, keyspace, vault),
+        settling=Settling(picture, limit=settings.controller_wait_seconds),
+        events=Events(store, keyspace),
+        client=client,
+        internal_token=internal_token(settings.internal_token, settings.home),
+    )
+
+
+async def control(daemon: Daemon, settings: ControllerSettings, store: Store, client: aiohttp.ClientSession) -> None:
+    """The same over a store that is open."""
+    controller = build(settings, store, client)
+    keys, picture = controller.keyspace, controller.picture
+    me = f"{settings.node}-{secrets.token_hex(4)}"
+    session = Session(store, ttl=settings.presence_seconds)
+    leader = Leader(id=me, node=settings.node, since=now())
+    election = Election(store, keys.leaders, "deployer", me=leader, ttl=settings.presence_seconds)
+
+    app = api(controller, daemon.registry)
+    async with listen(app, settings.controller_host, settings.controller_port) as port:
+        member = MeshMember(
+            service=daemon.name,
+            id=me,
+            node=settings.node,
+            url=settings.controller_url or f"http://{settings.node_address}:{port}",
+            admin_url=daemon.admin_url,
+            version=PLATFORM_VERSION,
+            started=now(),
+        )
+        await session.publish(keys.mesh.key("controller", me), member.encode())
+        daemon.ready["store read"] = lambda: picture.complete
+        daemon.ready["presence held"] = lambda: session.held
+        try:
+            await daemon.run(keep_present=session.run(), campaign=election.run(), **picture.tasks())
+        finally:
+            controller.settling.stop()

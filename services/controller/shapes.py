@@ -1,0 +1,137 @@
+"""How things look in v1's answers: the same fields, in the same order, with its dates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from pydantic import JsonValue
+
+from libs.keyspace.records import App, Build, Config, Domain, Event, Release, User
+from services.controller.processes import Process
+
+Shape = dict[str, JsonValue]
+
+
+def date(at: datetime) -> str:
+    """`2016-02-01T12:34:56UTC`: v1's form of a time."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SUTC")
+
+
+def user_date(at: datetime) -> str:
+    """`2016-02-01T12:34:56.123456Z`: v1's form of a time in an account."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def of_user(user: User) -> Shape:
+    """An account; never its password's hash."""
+    return {
+        "email": user.email,
+        "username": user.username,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "is_superuser": user.is_superuser,
+        "is_staff": user.is_staff,
+        "groups": [],
+        "user_permissions": [],
+        "last_login": user_date(user.last_login or user.date_joined),
+        "date_joined": user_date(user.date_joined),
+        "is_active": user.is_active,
+    }
+
+
+def of_app(app: App, domain: str) -> Shape:
+    """An app; `domain` is the platform's."""
+    return {
+        "uuid": app.uuid,
+        "id": app.id,
+        "owner": app.owner,
+        "url": f"{app.id}.{domain}",
+        "structure": dict(app.formation),
+        "created": date(app.created),
+        "updated": date(app.updated),
+    }
+
+
+def of_config(app: App, config: Config, values: Mapping[str, str]) -> Shape:
+    """A config with its values in the clear."""
+    return {
+        "uuid": config.uuid,
+        "app": app.id,
+        "owner": config.owner,
+        "values": dict(values),
+        "memory": dict(config.memory),
+        "cpu": dict(config.cpu),
+        "tags": dict(config.tags),
+        "created": date(config.created),
+        "updated": date(config.created),
+    }
+
+
+def of_build(build: Build) -> Shape:
+    """A build."""
+    return {
+        "owner": build.owner,
+        "app": build.app,
+        "image": build.image,
+        "sha": build.sha,
+        "procfile": dict(build.procfile),
+        "dockerfile": build.dockerfile,
+        "created": date(build.created),
+        "updated": date(build.created),
+        "uuid": build.uuid,
+    }
+
+
+def of_release(release: Release) -> Shape:
+    """A release."""
+    return {
+        "uuid": release.uuid,
+        "app": release.app,
+        "owner": release.owner,
+        "created": date(release.created),
+        "updated": date(release.created),
+        "version": release.number,
+        "summary": release.summary,
+        "config": release.config.uuid,
+        "build": release.build,
+    }
+
+
+def of_process(app: App, process: Process) -> Shape:
+    """A container."""
+    return {
+        "owner": app.owner,
+        "app": app.id,
+        "release": f"v{process.release}",
+        "type": process.type,
+        "num": process.number,
+        "state": process.state,
+        "created": date(process.created),
+        "updated": date(process.updated),
+        "uuid": process.uuid,
+    }
+
+
+def of_domain(domain: Domain) -> Shape:
+    """A domain of an app."""
+    return {
+        "owner": domain.owner,
+        "created": date(domain.created),
+        "updated": date(domain.created),
+        "app": domain.app,
+        "domain": domain.domain,
+    }
+
+
+def of_event(id_: str, event: Event) -> Shape:
+    """Something that happened to an app."""
+    return {
+        "id": id_,
+        "app": event.app,
+        "kind": event.kind,
+        "by": event.by,
+        "message": event.message,
+        "release": None if event.release is None else f"v{event.release}",
+        "created": date(event.at),
+    }

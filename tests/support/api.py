@@ -1,0 +1,204 @@
+"""A controller's API on a free port, over any store, with a small stand-in for the deployer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from multidict import CIMultiDictProxy
+from prometheus_client import CollectorRegistry
+
+from libs.daemon import supervise
+from libs.keyspace import Keyspace
+from libs.keyspace.document import now
+from libs.keyspace.records import App, Instance, Rollout
+from libs.keyspace.records.rollout import Phase
+from libs.store import Store
+from libs.store.mirror import Mirror
+from libs.store.shelf import Shelf, Stored
+from libs.web import listen, open_client
+from services.controller.api import api
+from services.controller.controller import Controller
+from services.controller.serve import build
+from services.controller.settings import ControllerSettings
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    reason: str
+    headers: CIMultiDictProxy[str]
+    text: str
+    json: Any
+
+    @property
+    def line(self) -> str:
+        """The status line, as a v1 client prints it."""
+        return f"{self.status} {self.reason}"
+
+
+class Client:
+    """A user of the API."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, token: str = "") -> None:
+        self._session = session
+        self.url = url
+        self.token = token
+
+    def with_token(self, token: str) -> Client:
+        """The same for another user."""
+        return Client(self._session, self.url, token)
+
+    async def __call__(
+        self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> Answer:
+        """One request; `body` goes as JSON."""
+        own = {"Authorization": f"token {self.token}"} if self.token else {}
+        if body is not None:
+            more["json"] = body
+        async with self._session.request(
+            method, self.url + path, headers={**own, **(headers or {})}, allow_redirects=False, **more
+        ) as got:
+            text = await got.text(errors="replace")
+            parsed = await got.json() if text and got.content_type == "application/json" else None
+            return Answer(got.status, got.reason or "", got.headers, text, parsed)
+
+    async def joined(self, username: str) -> Client:
+        """Register this user and log in."""
+        account = {"username": username, "password": "opensesame", "email": f"{username}@example.org"}
+        registered = await self.with_token("")("POST", "/v1/auth/register/", account)
+        assert registered.status == 201, registered
+        answer = await self.with_token("")("POST", "/v1/auth/login/", account)
+        assert answer.status == 200, answer
+        return self.with_token(answer.json["token"])
+
+
+@dataclass
+class StandIn:
+    """Settles what the API asks for, as the deployer would, without an engine: instances are records only.
+
+    `failing` images fail with their reason; while `holding`, nothing is settled.
+    """
+
+    store: Store
+    keyspace: Keyspace
+    failing: dict[str, str] = field(default_factory=dict)
+    holding: bool = False
+
+    def __post_init__(self) -> None:
+        self._woken = asyncio.Event()
+        self.apps = Mirror(self.store, self.keyspace.apps)
+        self.apps.on_change(lambda _: self.look())
+        self._shelf = Shelf(self.store, self.keyspace.apps)
+        self._rollouts = Shelf(self.store, self.keyspace.rollouts)
+        self._instances = Shelf(self.store, self.keyspace.instances)
+        self._releases = Shelf(self.store, self.keyspace.releases)
+        self._builds = Shelf(self.store, self.keyspace.builds)
+
+    def look(self) -> None:
+        """Look again."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Settle, for ever."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            if not self.holding:
+                for parts in [parts for parts, _ in self.apps.items()]:
+                    if stored := self.apps.stored(*parts):
+                        await self._settle(stored)
+
+    async def _settle(self, stored: Stored[App]) -> None:
+        app = stored.document
+        if app.state == "destroying":
+            for instance in await self._instances.list("n1", app.id):
+                await self._instances.delete(*instance.parts)
+            await self._shelf.delete(app.id)
+            return
+        release = await self._releases.get(app.uuid, app.release)
+        if release is None or release.document.build is None:
+            return
+        build = await self._builds.get(app.uuid, release.document.build)
+        known = await self._rollouts.get(app.uuid, app.release)
+        if build is None or (known is not None and known.document.intent >= stored.revision):
+            return
+        reason = self.failing.get(build.document.image)
+        if reason is None:
+            await self._fill(app)
+        phase: Phase = "failed" if reason else "done"
+        lines = ("Traceback: boom",) if reason else ()
+        rollout = Rollout(
+            app=app.id,
+            app_uuid=app.uuid,
+            release=app.release,
+            intent=stored.revision,
+            epoch=1,
+            phase=phase,
+            since=now(),
+            reason=reason or "",
+            last_lines=lines,
+        )
+        await self._rollouts.put(rollout, app.uuid, app.release)
+        if reason and app.release > 1:
+            await self._shelf.put(app.changed(release=app.release - 1), app.id, expect=stored.revision)
+
+    async def _fill(self, app: App) -> None:
+        for instance in await self._instances.list("n1", app.id):
+            await self._instances.delete(*instance.parts)
+        for type_, count in app.formation.items():
+            for number in range(1, count + 1):
+                id_ = f"{app.release}-{app.generation(type_, number)}-{type_}-{number}"
+                instance_record = Instance(
+                    id=id_,
+                    name=f"{app.id}_v{app.release}.{type_}.{number}-{id_}",
+                    node="n1",
+                    app=app.id,
+                    app_uuid=app.uuid,
+                    type=type_,
+                    number=number,
+                    release=app.release,
+                    generation=app.generation(type_, number),
+                    state="running",
+                    started=now(),
+                )
+                await self._instances.put(instance_record, "n1", app.id, id_)
+
+
+@dataclass(frozen=True)
+class Api:
+    """The running API, somebody who asks it, and who settles."""
+
+    controller: Controller
+    client: Client
+    deployer: StandIn
+    store: Store
+
+
+@asynccontextmanager
+async def running_api(store: Store, home: Path, *, prefix: str = "/deis", **settings: Any) -> AsyncIterator[Api]:
+    """The API over a store while the body runs."""
+    chosen = ControllerSettings(home=home, store_prefix=prefix, domain="example.net", **settings)
+    async with (
+        open_client(timeout=5) as outgoing,
+        open_client(timeout=60, connections=200) as incoming,
+    ):
+        controller = build(chosen, store, outgoing)
+        deployer = StandIn(store, controller.keyspace)
+        app = api(controller, CollectorRegistry())
+        async with (
+            supervise(deployer=deployer.run(), apps=deployer.apps.run(), **controller.picture.tasks()),
+            listen(app, "127.0.0.1", 0) as port,
+        ):
+            async with asyncio.timeout(30):
+                for awaited in controller.picture._all().values():
+                    await awaited.mirror.wait_complete()
+            yield Api(controller, Client(incoming, f"http://127.0.0.1:{port}"), deployer, store)
+            controller.settling.stop()
