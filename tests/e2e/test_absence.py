@@ -73,8 +73,8 @@ def labels_of_another_app(inspected: str) -> list[str]:
     """A container's labels, made to name an app that no record knows."""
     labels = json.loads(inspected)
     labels["io.deis.app"] = "nobody"
-    labels["io.deis.app_uuid"] = "00000000-0000-4000-8000-000000000000"
-    labels["io.deis.id"] = "nobodys"
+    labels["io.deis.app-uuid"] = "00000000-0000-4000-8000-000000000000"
+    labels["io.deis.instance"] = "nobodys"
     return [f"{key}={value}" for key, value in labels.items()]
 
 
