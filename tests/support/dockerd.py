@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,18 @@ class Dockerd:
         self.socket = self.root / "d.sock"
         self.log = self.root / "dockerd.log"
         self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator[Dockerd]:
+        """One that runs, with the image `busybox`, and that is gone behind the body."""
+        daemon = cls()
+        try:
+            daemon.start()
+            daemon.import_image("busybox")
+            yield daemon
+        finally:
+            daemon.close()
 
     @property
     def host(self) -> str:
@@ -258,22 +271,12 @@ def _routes() -> Iterator[tuple[int, int]]:
 @pytest.fixture(scope="session")
 def docker_engine() -> Iterator[Dockerd]:
     """A Docker Engine for the whole run; a test keeps to a platform name and a subnet of its own."""
-    daemon = Dockerd()
-    try:
-        daemon.start()
-        daemon.import_image("busybox")
+    with Dockerd.running() as daemon:
         yield daemon
-    finally:
-        daemon.close()
 
 
 @pytest.fixture
 def own_docker_engine() -> Iterator[Dockerd]:
     """A Docker Engine for one test, that may kill it."""
-    daemon = Dockerd()
-    try:
-        daemon.start()
-        daemon.import_image("busybox")
+    with Dockerd.running() as daemon:
         yield daemon
-    finally:
-        daemon.close()

@@ -1,0 +1,76 @@
+"""Docker's multiplexed output: frames of eight header bytes and a payload, each payload one piece behind its time.
+
+Source: Docker Engine API, "Stream format" of `/containers/{id}/attach`; the time is RFC 3339 with nine digits. Pure.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+from libs.engine.engine import LogPiece
+
+HEADER = struct.Struct(">BxxxL")
+LONGEST_FRAME = 1 << 20  # bytes; the engine itself cuts lines at 16 KiB
+STREAMS: dict[int, Literal["stdout", "stderr"]] = {1: "stdout", 2: "stderr"}
+SECOND = 1_000_000_000
+
+
+class BadFrame(ValueError):
+    """Bytes that are no frame of output."""
+
+
+class FrameReader:
+    """Takes bytes as they come, and gives the pieces that are complete."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[LogPiece]:
+        """The pieces that these bytes complete. Raises `BadFrame`."""
+        data, at = self._rest + data, 0
+        pieces = []
+        while len(data) - at >= HEADER.size:
+            number, length = HEADER.unpack_from(data, at)
+            if number not in STREAMS or length > LONGEST_FRAME:
+                raise BadFrame(f"a frame of stream {number} with {length} bytes is none of a container's output")
+            end = at + HEADER.size + length
+            if len(data) < end:
+                break
+            pieces.append(piece(STREAMS[number], data[at + HEADER.size : end]))
+            at = end
+        self._rest = data[at:]
+        return iter(pieces)
+
+
+def piece(stream: Literal["stdout", "stderr"], payload: bytes) -> LogPiece:
+    """A payload `<time> <data>` as a piece. Raises `BadFrame`."""
+    stamp, blank, data = payload.partition(b" ")
+    if not blank:
+        raise BadFrame(f"a piece of output without a time: {payload[:80]!r}")
+    return LogPiece(nanoseconds(stamp.decode("ascii", "replace")), stream, data)
+
+
+def nanoseconds(stamp: str) -> int:
+    """A time like `2026-11-23T10:12:54.003942744Z`, or with an offset, as ns since the epoch. Raises `BadFrame`."""
+    whole, dot, rest = stamp.partition(".")
+    digits = rest.rstrip("Z").partition("+")[0].partition("-")[0]
+    zone = rest[len(digits) :]
+    if not (dot and digits.isascii() and digits.isdigit() and len(digits) <= 9):
+        raise BadFrame(f"{stamp!r} is no time of a piece of output")
+    return _second(whole + zone) * SECOND + int(digits.ljust(9, "0"))
+
+
+@functools.lru_cache(maxsize=64)
+def _second(text: str) -> int:
+    """Seconds since the epoch; remembered, since many lines share theirs."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadFrame(f"{text!r} is no time of a piece of output") from error
+    if moment.tzinfo is None:
+        raise BadFrame(f"{text!r} has no time zone")
+    return int(moment.timestamp())

@@ -1,0 +1,121 @@
+"""An instance's output from the engine's own store: resumed where it was left, and followed over restarts in place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from libs.engine.drivers.docker.frames import SECOND, BadFrame, FrameReader
+from libs.engine.drivers.docker.wire import Refusal, Wire
+from libs.engine.engine import LogPiece
+from libs.engine.errors import EngineUnavailable
+
+FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = (
+    0.05,
+    1.0,
+)  # how often a container that restarts is asked whether it runs again
+
+
+@dataclass
+class Place:
+    """How far the output was read: the last time, and how many pieces of just that time."""
+
+    at: int
+    seen: int = 0
+    skip: int = field(default=0)
+
+    def rewind(self) -> None:
+        """The engine will send the pieces of the last time again."""
+        self.skip = self.seen
+
+    def is_new(self, piece: LogPiece) -> bool:
+        """Whether this piece was not read before; notes it if so."""
+        if piece.at == self.at and self.skip > 0:
+            self.skip -= 1
+            return False
+        self.seen = self.seen + 1 if piece.at == self.at else 1
+        self.at, self.skip = piece.at, 0
+        return True
+
+
+class DockerLogs:
+    """The `Logs` of one Docker Engine."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    @asynccontextmanager
+    async def logs(
+        self, name: str, *, since: int = 0, follow: bool = True, tail: int | None = None
+    ) -> AsyncIterator[AsyncIterator[LogPiece]]:
+        """See `Logs.logs`."""
+        async with AsyncExitStack() as stack:
+            first = await self._open(stack, name, since, follow=follow, tail=tail)
+            yield self._read(name, Place(since), first, follow=follow)
+
+    async def _read(
+        self, name: str, place: Place, first: AsyncIterator[bytes] | None, *, follow: bool
+    ) -> AsyncIterator[LogPiece]:
+        """The engine's stream ends with each run of the process; go on with the next run, until there is none."""
+        if first is None:
+            return
+        async for piece in _pieces(first, place):
+            yield piece
+        while follow:
+            runs = await self._wait_for_a_run(name)
+            async with AsyncExitStack() as stack:
+                # Once more after the last run, too: what it wrote at its very end may have come after the stream's.
+                place.rewind()
+                again = await self._open(stack, name, place.at, follow=runs, tail=None)
+                if again is None:
+                    return
+                async for piece in _pieces(again, place):
+                    yield piece
+            follow = runs
+
+    async def _wait_for_a_run(self, name: str) -> bool:
+        """True once it runs; False if it will not run again by itself."""
+        delay = FIRST_LOOK_SECONDS
+        while True:
+            try:
+                state = (await self._wire.ask("GET", f"containers/{name}/json"))["State"]
+            except Refusal as refusal:
+                if refusal.status == 404:
+                    return False
+                raise EngineUnavailable(f"the engine would not show {name}: {refusal}") from refusal
+            if state["Status"] in {"running", "paused"}:
+                return True
+            if state["Status"] != "restarting":
+                return False
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LONGEST_LOOK_SECONDS)
+
+    async def _open(
+        self, stack: AsyncExitStack, name: str, since: int, *, follow: bool, tail: int | None
+    ) -> AsyncIterator[bytes] | None:
+        """The raw output; None of a container that is not there."""
+        query: dict[str, Any] = {"stdout": True, "stderr": True, "timestamps": True, "follow": follow}
+        if since > 0:
+            query["since"] = f"{since // SECOND}.{since % SECOND:09d}"
+        if tail is not None:
+            query["tail"] = tail
+        try:
+            return await stack.enter_async_context(self._wire.stream("GET", f"containers/{name}/logs", query=query))
+        except Refusal as refusal:
+            if refusal.status in {404, 409}:  # absent, or about to be
+                return None
+            raise EngineUnavailable(f"the engine would not give the output of {name}: {refusal}") from refusal
+
+
+async def _pieces(chunks: AsyncIterator[bytes], place: Place) -> AsyncIterator[LogPiece]:
+    frames = FrameReader()
+    try:
+        async for chunk in chunks:
+            for piece in frames.feed(chunk):
+                if place.is_new(piece):
+                    yield piece
+    except BadFrame as error:
+        raise EngineUnavailable(str(error)) from error
