@@ -7,6 +7,7 @@ import ipaddress
 import os
 from dataclasses import dataclass
 
+from services.health_checker.probe import Outcome
 from services.health_checker.target import Target
 
 WORDS = {
@@ -16,6 +17,7 @@ WORDS = {
     errno.ECONNRESET: "connection reset",
     errno.ETIMEDOUT: "no answer",
 }
+OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})  # this host's want
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +31,26 @@ class Endpoint:
         host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
         return f"{host}:{self.port}"
 
-    def failure(self, error: OSError) -> str:
-        """Why a connection failed, such as `connection refused by 10.1.2.3:5000`."""
-        words = WORDS.get(error.errno or 0) or os.strerror(error.errno or 0)
-        return f"{words} at {self}"
+    @property
+    def pair(self) -> tuple[str, int]:
+        """As the socket module takes it."""
+        return str(self.address), self.port
+
+    def failure(self, error: int) -> Outcome:
+        """Why a connection failed, by its `errno`: such as `connection refused at 10.1.2.3:5000`."""
+        if error in OURS:
+            return Outcome(passed=False, reason=f"the checker cannot connect: {os.strerror(error).lower()}", fault=True)
+        return Outcome(passed=False, reason=f"{WORDS.get(error) or os.strerror(error).lower()} at {self}")
 
 
-def endpoint_of(target: Target, port: int | None) -> Endpoint | str:
-    """Where to probe: `port`, else the instance's own; or the reason why there is nowhere."""
+def endpoint_of(target: Target, port: int | None) -> Endpoint | Outcome:
+    """Where to probe: `port`, else the instance's own; where there is nowhere, that is the outcome."""
     chosen = port if port is not None else target.port
     if target.address is None:
-        return "the instance has no address"
+        return Outcome(passed=False, reason="the instance has no address")
     if chosen is None:
-        return "the instance has no port"
+        return Outcome(passed=False, reason="the instance has no port")
     try:
         return Endpoint(ipaddress.ip_address(target.address), chosen)
     except ValueError:
-        return f"{target.address!r} is not an IP address"
+        return Outcome(passed=False, reason=f"{target.address!r} is not an IP address")

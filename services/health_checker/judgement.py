@@ -32,15 +32,13 @@ class Judgement:
         """The run was ready once."""
         return self._tally.started
 
-    def probing(self, at: float) -> float:
-        """Seconds since the first outcome."""
-        return at - self._first if self._first is not None else 0.0
-
     def hear(self, outcome: Outcome, *, at: float, now: datetime) -> Health | None:
         """One more outcome of `at`; the verdict to record, if it is one."""
         if self._first is None:
             self._first = self._said_at = at
-        before, self._tally = self._tally, self._tally.after(outcome.passed, self._target.check)
+        before = self._tally
+        if not outcome.fault:
+            self._tally = before.after(outcome.passed, self._target.check)
         if self._tally.ready is before.ready and not self._late(outcome, at):
             return None
         self._said, self._said_at = outcome.reason, at

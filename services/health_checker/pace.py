@@ -7,6 +7,7 @@ probes a second. A refused connection is an answer of the kernel's and costs nex
 
 from __future__ import annotations
 
+import math
 import random
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from libs.keyspace.records import Check
 
 SHORTEST = 0.020  # seconds
 LONGEST = 0.250
+GRID = 0.1
 RESUME_WITHIN = 10.0  # seconds over which a restarted checker spreads its first probes
 
 
@@ -25,8 +27,13 @@ def first_delay(check: Check, *, started: bool, run: datetime | None, now: datet
     return max(check.initial_delay_seconds - passed, 0.0)
 
 
-def next_delay(check: Check, *, started: bool, probing: float) -> float:
-    """Seconds from the beginning of one probe to that of the next; `probing`: those since the first one of this run."""
+def next_time(check: Check, *, started: bool, first: float, began: float) -> float:
+    """When the probe after the one of `began` is due; `first` is when this run was first probed. Seconds of one clock.
+
+    Once it has started the user's period holds, with some jitter, on a common grid: many instances are then looked at
+    in one wake-up of the process, which is most of what a probe costs.
+    """
     if not started:
-        return min(max(probing / 4, SHORTEST), LONGEST)
-    return check.period_seconds * random.uniform(0.9, 1.1)
+        return began + min(max((began - first) / 4, SHORTEST), LONGEST)
+    due = began + check.period_seconds * random.uniform(0.9, 1.1)
+    return math.ceil(due / GRID) * GRID if check.period_seconds >= 10 * GRID else due

@@ -18,12 +18,14 @@ from services.health_checker.target import Target
 class Outcome:
     """What a probe found: `reason` says in plain words why it did not pass.
 
-    `again`: no sooner than after so many seconds can it be different.
+    `again`: no sooner than after so many seconds can it be different. `fault`: the probe could not be made for a reason
+    on our side, so it says nothing on the instance.
     """
 
     passed: bool
     reason: str = ""
     again: float | None = None
+    fault: bool = False
 
 
 PASSED = Outcome(passed=True)

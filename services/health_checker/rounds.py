@@ -12,7 +12,7 @@ from libs.keyspace.document import now
 from libs.keyspace.records import Instance
 from libs.store.mirror import Mirror, Moved
 from services.health_checker.judgement import Judgement
-from services.health_checker.pace import first_delay, next_delay
+from services.health_checker.pace import first_delay, next_time
 from services.health_checker.probe import Outcome, Probe, probe_once
 from services.health_checker.target import Target, target_of
 from services.health_checker.verdicts import Key, Verdicts
@@ -42,8 +42,10 @@ class Rounds:
         self._free = asyncio.Semaphore(in_flight)
         self._clock = clock
         self._group: asyncio.TaskGroup | None = None
+        self._broken: set[str] = set()  # whose broken probe was logged
         self._tasks: dict[Key, tuple[Target, asyncio.Task[None]]] = {}
-        self._outcomes = Counter("deis_health_checker_probes", "Probes by outcome.", ["outcome"], registry=registry)
+        outcomes = Counter("deis_health_checker_probes", "Probes by outcome.", ["outcome"], registry=registry)
+        self._counts = {name: outcomes.labels(name) for name in ("passed", "failed", "fault")}
         self._targets = Gauge("deis_health_checker_targets", "Instances that are probed.", registry=registry)
         self._targets.set_function(lambda: len(self._tasks))
         instances.on_change(self._moved)
@@ -80,23 +82,27 @@ class Rounds:
         """Probe one run of one instance, for ever."""
         judgement = Judgement(target, self._verdicts.last(key))
         await asyncio.sleep(first_delay(target.check, started=judgement.started, run=target.run, now=now()))
+        first = None
         while True:
             async with self._free:
                 began = self._clock()
+                first = began if first is None else first
                 outcome = await self._probe(target)
             verdict = judgement.hear(outcome, at=self._clock(), now=now())
             if verdict is not None:
                 self._verdicts.tell(key, verdict)
-            pause = next_delay(target.check, started=judgement.started, probing=judgement.probing(self._clock()))
-            await asyncio.sleep(max(began + pause - self._clock(), outcome.again or 0.0))
+            due = next_time(target.check, started=judgement.started, first=first, began=began)
+            await asyncio.sleep(max(due - self._clock(), outcome.again or 0.0))
 
     async def _probe(self, target: Target) -> Outcome:
         try:
             outcome = await probe_once(self._probes, target)
         except Exception as error:
-            log.exception("a probe broke", instance=target.name)
-            outcome = Outcome(passed=False, reason=f"the probe broke: {type(error).__name__}")
-        self._outcomes.labels("passed" if outcome.passed else "failed").inc()
+            if target.name not in self._broken:
+                self._broken.add(target.name)
+                log.exception("a probe broke", instance=target.name)
+            outcome = Outcome(passed=False, reason=f"the probe broke: {type(error).__name__}", fault=True)
+        self._counts["fault" if outcome.fault else "passed" if outcome.passed else "failed"].inc()
         return outcome
 
 

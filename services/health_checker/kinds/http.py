@@ -42,8 +42,8 @@ async def open_probe(settings: HealthCheckerSettings) -> AsyncIterator[Probe]:
 async def get(session: aiohttp.ClientSession, target: Target, action: HttpAction) -> Outcome:
     """Ask once."""
     endpoint = endpoint_of(target, action.port)
-    if isinstance(endpoint, str):
-        return Outcome(passed=False, reason=endpoint)
+    if isinstance(endpoint, Outcome):
+        return endpoint
     path = action.path if action.path.startswith("/") else f"/{action.path}"
     limit = target.check.timeout_seconds
     try:
@@ -59,23 +59,24 @@ async def get(session: aiohttp.ClientSession, target: Target, action: HttpAction
     except TimeoutError:
         return Outcome(passed=False, reason=f"GET {path} got no answer from {endpoint} within {limit:g} s")
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return Outcome(passed=False, reason=failure(error, endpoint, path))
+        return failure(error, endpoint, path)
     low, high = action.expected
     if low <= status <= high:
         return PASSED
     return Outcome(passed=False, reason=f"GET {path} answered {status}, wants {low}–{high}")  # noqa: RUF001 - a range
 
 
-def failure(error: Exception, endpoint: Endpoint, path: str) -> str:
+def failure(error: Exception, endpoint: Endpoint, path: str) -> Outcome:
     """Why there was no answer, in plain words."""
     match error:
         case aiohttp.ClientConnectorError():
-            return endpoint.failure(error.os_error)
+            return endpoint.failure(error.os_error.errno or 0)
         case aiohttp.ServerDisconnectedError():
-            return f"GET {path} got no answer: {endpoint} hung up"
+            reason = f"GET {path} got no answer: {endpoint} hung up"
         case OSError():
-            return endpoint.failure(error)
+            return endpoint.failure(error.errno or 0)
         case aiohttp.ClientResponseError():
-            return f"GET {path} got something that is not HTTP from {endpoint}"
+            reason = f"GET {path} got something that is not HTTP from {endpoint}"
         case _:
-            return f"GET {path} cannot be asked: {error}"
+            reason = f"GET {path} cannot be asked: {error}"
+    return Outcome(passed=False, reason=reason)

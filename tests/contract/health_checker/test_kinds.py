@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -89,6 +90,20 @@ async def test_an_address_of_the_sixth_version_is_probed_and_named(check: Check)
     outcome = await probe(check, port=port, address="::1")
     assert not outcome.passed
     assert outcome.reason.endswith(f"at [::1]:{port}")
+
+
+@ON_A_PORT
+async def test_a_want_of_files_is_a_fault_of_ours_and_not_of_the_instance(check: Check) -> None:
+    async with answering(status(200)) as port, open_probes(HealthCheckerSettings()) as probes:
+        target = Target("a", "127.0.0.1", port, now(), check)
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+        try:
+            outcome = await probe_once(probes, target)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert outcome.fault
+    assert outcome.reason == "the checker cannot connect: too many open files"
 
 
 async def test_the_actions_own_port_is_taken_before_the_instances() -> None:

@@ -75,7 +75,16 @@ def test_a_run_that_only_has_to_wait_gets_no_verdict_for_waiting() -> None:
     assert hear(Judgement(target(), None), *[waiting] * 50, every=1.0) == []
 
 
-outcomes = st.lists(st.sampled_from([PASSED, REFUSED, ANSWERED]), max_size=40)
+def test_a_fault_of_the_checker_says_nothing_on_an_instance_that_has_started() -> None:
+    fault = Outcome(passed=False, reason="the checker cannot connect: too many open files", fault=True)
+    judgement = Judgement(target(), None)
+    assert hear(judgement, PASSED, *[fault] * 50, REFUSED, fault, REFUSED) == [verdict(started=True, ready=True)]
+    waiting = hear(Judgement(target(), None), *[fault] * 50)
+    assert waiting == [verdict(started=False, ready=False, reason=fault.reason)]
+
+
+FAULT = Outcome(passed=False, reason="the probe broke", fault=True)
+outcomes = st.lists(st.sampled_from([PASSED, REFUSED, ANSWERED, FAULT]), max_size=40)
 checks = st.builds(Check, success_threshold=st.integers(1, 3), failure_threshold=st.integers(1, 3))
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.keyspace.records import Check
-from services.health_checker.pace import LONGEST, RESUME_WITHIN, SHORTEST, first_delay, next_delay
+from services.health_checker.pace import GRID, LONGEST, RESUME_WITHIN, SHORTEST, first_delay, next_time
 
 RUN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -15,16 +15,22 @@ RUN = datetime(2026, 1, 1, tzinfo=UTC)
 def test_a_run_that_comes_up_is_seen_within_a_quarter_of_its_time_or_a_quarter_of_a_second(up: float) -> None:
     probed, probes = 0.0, 1
     while probed < up:
-        probed += next_delay(Check(), started=False, probing=probed)
+        probed = next_time(Check(), started=False, first=0, began=probed)
         probes += 1
     assert probed - up <= max(SHORTEST, min(up / 4, LONGEST))
     assert probes <= 20 + up / LONGEST
 
 
-@given(st.floats(0.1, 600))
-def test_a_started_one_is_probed_at_its_period_with_some_jitter(period: float) -> None:
-    delay = next_delay(Check(period_seconds=period), started=True, probing=3.0)
-    assert 0.9 * period <= delay <= 1.1 * period
+@given(st.floats(0.1, 600), st.floats(0, 1e6))
+def test_a_started_one_is_probed_at_its_period_with_some_jitter(period: float, began: float) -> None:
+    due = next_time(Check(period_seconds=period), started=True, first=0, began=began)
+    assert 0.9 * period - 1e-6 <= due - began <= 1.1 * period + GRID + 1e-6
+
+
+@given(st.lists(st.floats(0, 1), min_size=20, max_size=20))
+def test_many_are_probed_in_few_wake_ups(begins: list[float]) -> None:
+    check = Check(period_seconds=1)
+    assert len({next_time(check, started=True, first=0, began=began) for began in begins}) <= 1.2 / GRID + 2
 
 
 @given(st.floats(0, 100), st.floats(-50, 200))
