@@ -31,12 +31,12 @@ def up(settings: LocalSettings) -> None:
     settings.home.chmod(0o755)
     if not supervisor.alive():
         ports.require_free(settings.ports)
+    configure_haproxy(settings)
     with step("supervisord"):
         supervisor.launch()
     with step("Docker Engine") as told:
         told.detail = engine.ensure(settings, supervisor)
     with step("etcd, HAProxy and the daemons"):
-        configure_haproxy(settings)
         for program in PROGRAMS:
             supervisor.start(program)
         wait_until_ready(settings, supervisor)

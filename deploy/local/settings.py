@@ -6,9 +6,8 @@ import hashlib
 import os
 import sys
 from pathlib import Path
-from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LONGEST_HOME = 80  # characters: a UNIX socket's path has at most 107 (unix(7)), and ours stand two levels below
@@ -17,13 +16,16 @@ LONGEST_HOME = 80  # characters: a UNIX socket's path has at most 107 (unix(7)),
 class LocalSettings(BaseSettings):
     """The settings of `python -m deploy.local`."""
 
-    model_config = SettingsConfigDict(env_prefix="DEIS_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="DEIS_", frozen=True, extra="ignore", validate_default=True)
 
     home: Path = Path(".deis")
     platform: str = ""  # default: made from the home, so that platforms of several homes can share an engine
     domain: str = "localhost"
     docker_host: str = "unix:///var/run/docker.sock"
-    docker_options: str = ""  # more words for dockerd's command line, where the platform starts it
+    # Where the platform starts the engine itself: its folders, and more words for dockerd's command line.
+    docker_data_root: Path = Path("/var/lib/docker")
+    docker_exec_root: Path = Path("/var/run/docker")
+    docker_options: str = ""
 
     router_http_port: int = Field(8080, ge=1, le=65535)
     controller_port: int = Field(8000, ge=1, le=65535)
@@ -34,17 +36,24 @@ class LocalSettings(BaseSettings):
     node_admin_port: int = Field(9102, ge=1, le=65535)
     router_admin_port: int = Field(9103, ge=1, le=65535)
 
-    @model_validator(mode="after")
-    def complete(self) -> Self:
-        """An absolute home, short enough for sockets, and a platform name."""
-        home = self.home.absolute()
+    @field_validator("home")
+    @classmethod
+    def absolute_and_short(cls, home: Path) -> Path:
+        """An absolute path, short enough for the sockets below it."""
+        home = home.absolute()
         if len(str(home)) > LONGEST_HOME:
             raise ValueError(
                 f"DEIS_HOME is {str(home)!r}, {len(str(home))} characters; sockets live in it, so it may have at most "
                 f"{LONGEST_HOME}: set DEIS_HOME to a shorter path"
             )
-        platform = self.platform or "local-" + hashlib.sha256(str(home).encode()).hexdigest()[:6]
-        return self.model_copy(update={"home": home, "platform": platform})
+        return home
+
+    @field_validator("platform")
+    @classmethod
+    def named(cls, platform: str, info: ValidationInfo) -> str:
+        """The given name, else one made from the home."""
+        home = info.data.get("home", Path())
+        return platform or "local-" + hashlib.sha256(str(home).encode()).hexdigest()[:6]
 
     @property
     def ports(self) -> dict[str, int]:

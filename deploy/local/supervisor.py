@@ -41,6 +41,8 @@ class Supervisor:
             self._rpc.getState()
         except OSError:
             return False
+        except Fault as fault:
+            return fault.faultCode == Faults.SHUTDOWN_STATE  # on its way out, but there
         return True
 
     def launch(self) -> None:

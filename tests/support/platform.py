@@ -171,8 +171,11 @@ async def platform(directory: Path, *, extra: Mapping[str, str] | None = None) -
         "DEIS_HOME": str(home),
         "DEIS_PLATFORM": f"test-{os.getpid()}",
         "DEIS_DOCKER_HOST": f"unix://{directory}/docker.sock",
+        "DEIS_DOCKER_DATA_ROOT": f"{directory}/docker",
+        "DEIS_DOCKER_EXEC_ROOT": f"{directory}/docker-exec",
         "DEIS_DOCKER_OPTIONS": (
-            f"--data-root {directory}/docker --exec-root {directory}/docker-exec --bridge=none --iptables=false"
+            "--bridge=none --iptables=false "
+            f"--containerd-namespace {directory.name} --containerd-plugins-namespace {directory.name}-plugins"
         ),
         "DEIS_PRESENCE_SECONDS": "4",
         **(extra or {}),
