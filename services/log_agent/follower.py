@@ -1,0 +1,152 @@
+"""A follower: reads one instance's output through the engine, in order and to its end, into a lane."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from libs.engine import EngineError, Logs
+from libs.keyspace.records import Instance
+from libs.loglines import Known
+from services.log_agent.cursors import Cursors
+from services.log_agent.ends import ENDED, Ends
+from services.log_agent.lane import Lane
+from services.log_agent.logger_client import LoggerAway, LoggerClient
+from services.log_agent.position import BadPosition, Position
+from services.log_agent.reading import Reading
+from services.log_agent.sender import Counts
+
+log = structlog.get_logger("log_agent")
+
+FIRST_PAUSE = 0.1  # seconds after an output that ended; doubled up to LONGEST_PAUSE
+LONGEST_PAUSE = 5.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What every follower works with."""
+
+    logs: Logs
+    client: LoggerClient
+    cursors: Cursors
+    ends: Ends
+    counts: Counts
+    ready: Callable[[Lane], None]
+    refill: int  # lines of history for a logger that lost its memory
+
+
+class Follower:
+    """Follows one instance. `saw` hands it the instance's newest record, `departed` that it has none any more."""
+
+    def __init__(self, instance: Instance, parts: Parts) -> None:
+        self._instance = instance
+        self._parts = parts
+        self._departed = False
+        self._changed = asyncio.Event()
+        self._reading = Reading()
+        self._refilling: Position | None = None  # what the logger had before it lost its memory
+
+    def saw(self, instance: Instance) -> None:
+        """The instance's record changed, or is there again."""
+        if self._departed or instance != self._instance:
+            self._instance, self._departed = instance, False
+            self._changed.set()
+
+    def departed(self) -> None:
+        """The record is gone: what is left to read is read, and then the follower returns."""
+        if not self._departed:
+            self._departed = True
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Until the instance is gone and all that it said has arrived."""
+        lane = self._begin(await self._known())
+        pause = FIRST_PAUSE
+        while True:
+            self._changed.clear()
+            instance, departed = self._instance, self._departed
+            before = lane.lines
+            try:
+                await self._read(lane)
+            except EngineError as error:
+                log.debug("reads on later", instance=instance.id, reason=str(error))
+                whole = False
+            else:
+                await lane.drained()
+                whole = lane.lines == before  # from one end to the next there was nothing more
+                if whole and departed:
+                    return
+            told = whole and instance.state in ENDED
+            if told:
+                self._parts.ends.read(instance)
+            pause = FIRST_PAUSE if lane.lines > before else min(pause * 2, LONGEST_PAUSE)
+            await self._change(None if told else pause)
+
+    async def _known(self) -> Known:
+        """What the logger has of the instance."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self._parts.client.known(self._instance.app_uuid, self._instance.id)
+            except LoggerAway as error:
+                log.debug("asks again", instance=self._instance.id, reason=str(error))
+                await asyncio.sleep(random.uniform(pause / 2, pause))
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _begin(self, known: Known) -> Lane:
+        """Go on where the logger says; one that knows nothing gets what it had, and otherwise all that there is."""
+        reading, number = known.reading, known.next
+        if reading:
+            try:
+                self._reading = Reading(Position.decode(known.position))
+            except BadPosition:
+                log.warning("the logger's position is none; reads from the begin", instance=self._instance.id)
+                reading = ""
+        if not reading:
+            reading, number = secrets.token_hex(4), 0
+            self._refilling = self._parts.cursors.get(self._instance.id)
+        return Lane(self._instance, reading, number, self._parts.ready, self._stand)
+
+    def _stand(self) -> str:
+        """Where it stands behind the lines that it put into its lane."""
+        return self._reading.position.encode()
+
+    async def _read(self, lane: Lane) -> None:
+        """Read on until the output ends; raises `EngineError`."""
+        if self._refilling is None or await self._read_pieces(lane, tail=self._parts.refill):
+            await self._read_pieces(lane)
+
+    async def _read_pieces(self, lane: Lane, *, tail: int | None = None) -> bool:
+        """Put what the engine has into the lane; True when the tail began too late to hold all that is unread."""
+        parts = self._parts
+        reading = self._reading = Reading(self._reading.position)  # a line that was open is read again
+        try:
+            async with parts.logs.logs(self._instance.name, since=reading.since, tail=tail) as pieces:
+                async for piece in pieces:
+                    if self._refilling is not None:
+                        refilling, self._refilling = self._refilling, None
+                        if piece.at > refilling.latest:
+                            self._reading = Reading(refilling)
+                            return True
+                    if stored := reading.add(piece):
+                        lane.put(stored)
+                        if lane.full:
+                            await lane.room()
+            lane.put(reading.end())
+            return False
+        finally:
+            parts.counts.gaps += reading.gaps
+            parts.counts.cut_bytes += reading.cut
+
+    async def _change(self, seconds: float | None) -> None:
+        """Return once the record changed, at the latest after so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            pass

@@ -1,0 +1,110 @@
+"""Where the agent stands in an instance's output, so that it can go on from there: nothing twice, nothing left out.
+
+The engine tells output by time, and times may be equal, or step back with the host's clock; each of the two streams
+has its own order. So a place in a stream is a time and how many pieces of that time were read, and the engine is asked
+for a little more than needed: what was read before is recognised and skipped.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import Self
+
+# ns that times in the engine's file may go back: one stream's pieces behind the other's, or a clock that is set. A clock
+# that is set back further while nobody reads hides what is said until it has caught up.
+SLACK = 5_000_000_000
+
+
+class BadPosition(ValueError):
+    """A text that is no position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in one stream: behind the `nth` piece of time `at`. `ceiling` is the latest time before it (ns)."""
+
+    at: int = 0
+    nth: int = 0  # 0: nothing was read
+    ceiling: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in each stream. `since` is the time from which on the engine is asked again (ns)."""
+
+    since: int
+    out: Place
+    err: Place
+
+    def encode(self) -> str:
+        """The text that travels with the lines."""
+        out, err = self.out, self.err
+        return f"[{self.since},[{out.at},{out.nth},{out.ceiling}],[{err.at},{err.nth},{err.ceiling}]]"
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """Read the text; raises `BadPosition`."""
+        try:
+            match json.loads(text):
+                case [int() as since, [int() as a, int() as b, int() as c], [int() as d, int() as e, int() as f]]:
+                    return cls(since, Place(a, b, c), Place(d, e, f))
+        except ValueError as error:
+            raise BadPosition(f"{text!r} is no position") from error
+        raise BadPosition(f"{text!r} is no position")
+
+    @property
+    def latest(self) -> int:
+        """The latest time that was read, ns."""
+        return max(self.out.ceiling, self.err.ceiling)
+
+
+class Seen(Enum):
+    """What a piece is to a track."""
+
+    OLD = "old"  # read before
+    NEW = "new"
+    NEW_AFTER_LOSS = "new after loss"  # and the piece that should have come before it is no more
+
+
+class Track:
+    """One stream, read on from a place. `place` is behind the last piece taken."""
+
+    __slots__ = ("_at", "_ceiling", "_count", "_nth", "_sought")
+
+    def __init__(self, place: Place, since: int) -> None:
+        self._at, self._nth, self._ceiling = place.at, place.nth, place.ceiling
+        self._sought = place if place.nth and place.at >= since else None
+        self._count = 0
+
+    @property
+    def place(self) -> Place:
+        """Behind the last new piece."""
+        return Place(self._at, self._nth, self._ceiling)
+
+    @property
+    def found(self) -> bool:
+        """Whether the place to go on from was found, or needed not be."""
+        return self._sought is None
+
+    def take(self, at: int) -> Seen:
+        """What the next piece, of this time, is."""
+        sought = self._sought
+        if sought is not None:
+            if at <= sought.ceiling:
+                if at == sought.at:
+                    self._count += 1
+                    if self._count == sought.nth:
+                        self._sought = None
+                return Seen.OLD
+            self._sought = None
+            self._step(at)
+            return Seen.NEW_AFTER_LOSS
+        self._step(at)
+        return Seen.NEW
+
+    def _step(self, at: int) -> None:
+        self._nth = self._nth + 1 if at == self._at else 1
+        self._at = at
+        self._ceiling = max(self._ceiling, at)

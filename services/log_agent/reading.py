@@ -1,0 +1,88 @@
+"""An instance's output as stored lines, read on from a position: pieces in, stored lines out."""
+
+from __future__ import annotations
+
+from libs.engine.engine import LogPiece
+from libs.loglines import Kind, encode, shown_time
+from services.log_agent.joiner import Joined, Joiner
+from services.log_agent.position import SLACK, Place, Position, Seen, Track
+
+
+class Stream:
+    """One stream of the output: its pieces joined, and the place behind its last whole line."""
+
+    __slots__ = ("begun", "cut", "joiner", "kind", "place", "track")
+
+    def __init__(self, place: Place, since: int, kind: Kind, cut: Kind) -> None:
+        self.track = Track(place, since)
+        self.joiner = Joiner()
+        self.place = place
+        self.kind, self.cut = kind, cut
+        self.begun = 0  # the time of the piece that began the open line
+
+
+class Reading:
+    """Reads on behind `position` (None: from the begin of what it is given). Ask the engine for times >= `since`."""
+
+    def __init__(self, position: Position | None = None) -> None:
+        self._behind = position or Position(0, Place(), Place())
+        self.since = self._behind.since
+        self._out = Stream(self._behind.out, self.since, Kind.OUT, Kind.OUT_CUT)
+        self._err = Stream(self._behind.err, self.since, Kind.ERR, Kind.ERR_CUT)
+        self._newest = self._out if self._behind.out.ceiling >= self._behind.err.ceiling else self._err
+        self._last: int | None = None  # the time of the last line that came out
+        self.cut = 0  # bytes of overlong lines that were cut
+        self.gaps = 0  # holes that were told
+
+    @property
+    def position(self) -> Position:
+        """Behind every line that came out. A line that has begun and not ended will be read again from here."""
+        if self._last is None:
+            return self._behind
+        streams = (self._out, self._err)
+        earliest = min([self._last - SLACK, *(stream.begun for stream in streams if stream.joiner.open)])
+        return Position(max(earliest, 0), self._out.place, self._err.place)
+
+    def add(self, piece: LogPiece) -> list[bytes]:
+        """The stored lines that this piece completes."""
+        stream = self._out if piece.stream == "stdout" else self._err
+        newest_found = self._newest.track.found
+        seen = stream.track.take(piece.at)
+        if seen is Seen.OLD:
+            return []
+        stored: list[bytes] = []
+        if seen is Seen.NEW_AFTER_LOSS and not newest_found and not self.gaps:
+            stored.append(self._gap(piece.at))
+        if not stream.joiner.open:
+            stream.begun = piece.at
+        stored += self._stored(stream, stream.begun, stream.joiner.add(piece.data))
+        if not stream.joiner.open:
+            stream.place = stream.track.place
+            self._last = stream.place.at
+        return stored
+
+    def end(self) -> list[bytes]:
+        """The output has ended: the lines whose newline never came."""
+        stored: list[bytes] = []
+        for stream in (self._out, self._err):
+            if stream.joiner.open:
+                stored += self._stored(stream, stream.begun, stream.joiner.end())
+                stream.place = stream.track.place
+                self._last = stream.place.at
+        return stored
+
+    def _stored(self, stream: Stream, at: int, lines: list[Joined]) -> list[bytes]:
+        stored = []
+        for text, cut in lines:
+            self.cut += cut
+            stored.append(encode(at, stream.cut if cut else stream.kind, text))
+        return stored
+
+    def _gap(self, until: int) -> bytes:
+        """The engine let go of output before it was read; how much, nobody knows."""
+        self.gaps += 1
+        times = (shown_time(self._behind.latest).decode(), shown_time(until).decode())
+        text = "lines may be missing: what was said between {} and {} was rotated away before it was read".format(
+            *times
+        )
+        return encode(until, Kind.GAP, text.encode())

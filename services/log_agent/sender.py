@@ -1,0 +1,110 @@
+"""The sender: takes what the lanes hold, in turn, and hands it to one boot of one logger until it is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from libs.loglines import Frame
+from services.log_agent.lane import FULL, Lane
+from services.log_agent.logger_client import BatchRefused, LoggerAway, LoggerClient
+
+LINGER = 0.01  # seconds that a batch waits for more lines
+BATCH = 1024 * 1024  # bytes; a batch that has as many takes no further frame
+LONGEST_PAUSE = 2.0  # seconds between two tries
+
+log = structlog.get_logger("log_agent")
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the agent did since its start, in lines."""
+
+    sent: int = 0
+    doubles: int = 0  # the logger had them already
+    refused: int = 0  # the logger will never take them: lost
+    batches: int = 0
+    failures: int = 0  # tries that were not answered
+    gaps: int = 0  # holes found in the engine's files
+    cut_bytes: int = 0  # of overlong lines
+
+
+class Sender:
+    """One batch at a time; each lane with lines has a turn in it, so that a loud instance does not silence others."""
+
+    def __init__(self, client: LoggerClient, boot: str, counts: Counts, arrived: Callable[[Frame], None]) -> None:
+        self._client = client
+        self._boot = boot
+        self._counts = counts
+        self._arrived = arrived
+        self._waiting: dict[Lane, None] = {}  # in turn
+        self._some = asyncio.Event()
+        self._much = asyncio.Event()
+
+    def ready(self, lane: Lane) -> None:
+        """A lane has lines to send."""
+        self._waiting[lane] = None
+        self._some.set()
+        if lane.size >= FULL:
+            self._much.set()
+
+    async def run(self) -> None:
+        """For ever; raises `LoggerForgot` when the logger's boot is another one."""
+        while True:
+            await self._some.wait()
+            try:
+                async with asyncio.timeout(LINGER):
+                    await self._much.wait()
+            except TimeoutError:
+                pass
+            batch = self._collect()
+            if batch:
+                await self._deliver([frame for _, frame in batch])
+            for lane, frame in batch:
+                self._arrived(frame)
+                lane.arrived()
+
+    def _collect(self) -> list[tuple[Lane, Frame]]:
+        """A batch of frames, of the lanes that waited longest."""
+        batch: list[tuple[Lane, Frame]] = []
+        size = 0
+        while self._waiting and size < BATCH:
+            lane = next(iter(self._waiting))
+            del self._waiting[lane]
+            if frame := lane.take():
+                batch.append((lane, frame))
+                size += len(frame.block)
+        if not self._waiting:
+            self._some.clear()
+        if not any(lane.full for lane in self._waiting):
+            self._much.clear()
+        return batch
+
+    async def _deliver(self, frames: list[Frame]) -> None:
+        """Send until it is answered: what was taken before is not taken twice."""
+        counts, pause = self._counts, 0.05
+        while True:
+            try:
+                ack = await self._client.send(self._boot, frames)
+            except LoggerAway as error:
+                counts.failures += 1
+                log.debug("holds the lines", reason=str(error))
+                await asyncio.sleep(random.uniform(pause / 2, pause))
+                pause = min(pause * 2, LONGEST_PAUSE)
+            except BatchRefused as error:
+                counts.refused += sum(frame.header.lines for frame in frames)
+                log.error("the logger refuses a batch", frames=len(frames), reason=str(error))  # noqa: TRY400
+                return
+            else:
+                counts.batches += 1
+                counts.sent += ack.lines
+                counts.doubles += ack.doubles
+                for refused in ack.refused:
+                    header = frames[refused.index].header
+                    counts.refused += header.lines
+                    log.error("the logger refuses lines", instance=header.instance, reason=refused.reason)
+                return

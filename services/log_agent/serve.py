@@ -1,0 +1,80 @@
+"""The log agent's parts, put together."""
+
+from __future__ import annotations
+
+from libs.daemon import Daemon
+from libs.engine import EngineError, Logs
+from libs.engine.opening import open_engine
+from libs.keyspace import Keyspace
+from libs.loglines.token import internal_token
+from libs.store import StoreUnavailable
+from libs.store.mirror import Mirror
+from libs.store.opening import open_store
+from libs.store.shelf import Shelf
+from libs.web import open_client
+from services.log_agent.cursors import Cursors
+from services.log_agent.ends import Ends
+from services.log_agent.loggers import Loggers
+from services.log_agent.metrics import AgentCollector
+from services.log_agent.sender import Counts
+from services.log_agent.settings import LogAgentSettings
+from services.log_agent.shipping import Shipping
+
+SAVE_SECONDS = 2.0  # between two writes of the cursors' file
+LOOK_SECONDS = 30.0  # between two looks at the ends when nothing changes
+
+
+async def serve(daemon: Daemon) -> None:
+    """Run the log agent."""
+    settings = LogAgentSettings()
+    keys = Keyspace(settings.store_prefix)
+    cursors = Cursors(settings.home / "log_agent" / "cursors.json")
+    counts = Counts()
+    daemon.registry.register(AgentCollector(counts))
+    async with (
+        open_store(settings, name="log_agent") as store,
+        open_engine(settings) as engine,
+        open_client() as session,
+    ):
+        if not isinstance(engine, Logs):
+            raise EngineError(f"the engine {settings.engine!r} has no logs to read")
+        instances = Mirror(store, keys.instances, settings.node)
+        told = Mirror(store, keys.log_ends, settings.node)
+        members = Mirror(store, keys.mesh, "logger")
+        ends = Ends(
+            settings.node,
+            instances=instances,
+            told=told,
+            shelf=Shelf(store, keys.log_ends),
+            changed=lambda: tell_ends.wake("an instance was read to its end"),
+        )
+        tell_ends = daemon.loop("tell_ends", ends.tell, every=LOOK_SECONDS, expected=(StoreUnavailable,))
+        instances.on_change(lambda _: tell_ends.wake("instances changed"))
+        told.on_change(lambda _: tell_ends.wake("ends changed"))
+        shipping = Shipping(
+            session=session,
+            token=internal_token(settings.internal_token, settings.home),
+            logs=engine,
+            instances=instances,
+            loggers=Loggers(members),
+            cursors=cursors,
+            ends=ends,
+            counts=counts,
+            refill=settings.log_agent_refill_lines,
+        )
+
+        async def save_cursors() -> None:
+            cursors.save()
+
+        daemon.loop("save_cursors", save_cursors, every=SAVE_SECONDS, expected=(OSError,))
+        daemon.ready["instances mirrored"] = lambda: instances.complete
+        daemon.ready["logger found"] = lambda: bool(shipping.boot)
+        try:
+            await daemon.run(
+                mirror_instances=instances.run(),
+                mirror_ends=told.run(),
+                mirror_loggers=members.run(),
+                ship_lines=shipping.run(),
+            )
+        finally:
+            cursors.save()

@@ -1,0 +1,16 @@
+"""The log agent's settings."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from libs.daemon import Settings
+
+
+class LogAgentSettings(Settings):
+    """How far back it goes, and what it shows to the logger."""
+
+    log_agent_refill_lines: int = Field(
+        10_000, ge=0, description="lines of an instance that are sent again to a logger that lost its memory"
+    )
+    internal_token: str = Field("", description="token between daemons; empty: the file secrets/internal.token in home")
