@@ -13,7 +13,7 @@ from libs.keyspace.document import now
 from libs.keyspace.records import PlatformSetting, Token, User
 from libs.store import StaleRevision, Store
 from libs.store.shelf import Shelf
-from services.controller.errors import BadFields, Forbidden, NotAuthenticated
+from services.controller.errors import BadFields, BadRequest, Forbidden, NotAuthenticated, NotFound
 from services.controller.fields import UNIQUE, Body, Fields
 from services.controller.passwords import Passwords
 from services.controller.picture import Picture
@@ -164,6 +164,26 @@ class Accounts:
         if not user.is_active:
             raise BadFields(non_field_errors=DISABLED)
         return await self._new_token(username)
+
+    async def set_password(self, body: Body, asking: User) -> None:
+        """Change one's own password, knowing it, or as a superuser anyone's. Tokens stay as they are."""
+        fields = Fields(body)
+        username = fields.text("username", required=False) or asking.username
+        new = fields.text("new_password", longest=128)
+        must_know = username == asking.username and not asking.is_superuser
+        password = fields.text("password", required=must_know, blank=not must_know)
+        fields.check()
+        if username != asking.username and not asking.is_superuser:
+            raise Forbidden
+        user = await self._fresh(username)
+        if user is None:
+            raise NotFound
+        if password and not await self._passwords.verify(user.password, password):
+            raise BadRequest("Current password does not match")
+        hashed = await self._passwords.hash(new)
+        stored = await self._users.update(lambda present: present.changed(password=hashed), username)
+        if stored is not None:
+            await self._picture.users.reach(stored.revision)
 
     async def _new_token(self, username: str) -> str:
         own = [(t.created, parts) for parts, t in self._picture.tokens.mirror.items() if t.username == username]

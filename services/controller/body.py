@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from email import message_from_bytes
 from email.message import Message
 from urllib.parse import parse_qsl
 
 from aiohttp import web
-from pydantic import JsonValue
 
 from services.controller.errors import BadFields, BadRequest, UnsupportedMediaType
 from services.controller.fields import Body
+from services.controller.jsontext import read_json
 
 MOST_FIELDS = 1000
-DEEPEST = 32  # levels of nesting; v1's own bodies have two
 
 
 async def read_body(request: web.Request) -> Body:
@@ -43,32 +41,13 @@ def parse_body(content_type: str, raw: bytes) -> Body:
 
 def _json(raw: bytes) -> Body:
     try:
-        value: JsonValue = json.loads(raw.decode())
-        _refuse_depth(value)
-        if b"\\u" in raw:
-            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
-    except RecursionError as error:
-        raise BadRequest("JSON parse error - nested too deeply") from error
+        value = read_json(raw.decode())
     except ValueError as error:
         raise BadRequest(f"JSON parse error - {error}") from error
     if not isinstance(value, dict):
         kind = type(value).__name__
         raise BadFields(non_field_errors=f"Invalid data. Expected a dictionary, but got {kind}.")
     return value
-
-
-def _refuse_depth(value: JsonValue) -> None:
-    level: list[JsonValue] = [value]
-    for _ in range(DEEPEST + 1):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return
-    raise ValueError(f"nested deeper than {DEEPEST} levels")
 
 
 def _form(raw: bytes) -> Body:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import structlog
 from aiohttp import web
 
 from libs.keyspace import BadKey
 from libs.store import StaleRevision, StoreHeld, StoreUnavailable
 from libs.web import ErrorTable, as_json, detail
 from libs.web.errors import Row
+from services.controller.vault import SealBroken
+
+log = structlog.get_logger("api")
 
 RETRY = {"Retry-After": "1"}  # seconds
 NOT_FOUND_PAGE = "<h1>Not Found</h1><p>The requested URL was not found on this server.</p>"
@@ -115,6 +119,11 @@ def _away(error: StoreUnavailable) -> web.Response:
     return detail(503, f"The platform's store {why}; running apps are not touched. Try again soon.", RETRY)
 
 
+def _sealed(error: SealBroken) -> web.Response:
+    log.error("a config cannot be opened", reason=str(error))
+    return detail(500, "The platform cannot open this app's config; its operator finds the reason in the log.")
+
+
 def error_table() -> ErrorTable:
     """v1's statuses and shapes: `{"<field>": […]}`, `{"detail": …}`, and `{"error": …}` for conflicts."""
     return ErrorTable(
@@ -132,6 +141,7 @@ def error_table() -> ErrorTable:
             RolloutFailed: _says(503),
             NotReady: _says(503, RETRY),
             StoreUnavailable: _away,
+            SealBroken: _sealed,
             LogsUnavailable: lambda error: web.Response(status=500, text=str(error)),
             web.HTTPNotFound: lambda _: web.Response(status=404, text=NOT_FOUND_PAGE, content_type="text/html"),
             web.HTTPMethodNotAllowed: _no_method,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TypeAlias
 
 from pydantic import JsonValue
 
 from services.controller.errors import BadFields
+from services.controller.jsontext import read_json
 
 Body: TypeAlias = Mapping[str, JsonValue]
 
@@ -46,8 +46,8 @@ class Fields:
         value = self._body.get(name)
         if isinstance(value, str) and value.strip():
             try:
-                value = json.loads(value)
-            except (ValueError, RecursionError):
+                value = read_json(value)
+            except ValueError:
                 self._fail(name, "Value must be valid JSON.")
                 return {}
         if value is None or value == "":

@@ -18,6 +18,7 @@ class AccountResource(Resource):
             Route("POST", "/v1/auth/register", self.register, open=True),
             Route("POST", "/v1/auth/login", self.login, open=True, slash=True),
             Route("GET", "/v1/auth/whoami", self.whoami),
+            Route("POST", "/v1/auth/passwd", self.set_password),
         ]
 
     async def register(self, call: Call) -> web.Response:
@@ -28,6 +29,11 @@ class AccountResource(Resource):
     async def login(self, call: Call) -> web.Response:
         """A token for a name and its password."""
         return as_json({"token": await self._c.accounts.login(await call.body())})
+
+    async def set_password(self, call: Call) -> web.Response:
+        """Another password."""
+        await self._c.accounts.set_password(await call.body(), call.user)
+        return as_json({"status": "password set"})
 
     async def whoami(self, call: Call) -> web.Response:
         """The account that the token is of."""
