@@ -14,37 +14,37 @@ from libs.client import completion, guide, plugins
 from libs.client.api.errors import ClientError
 from libs.client.catalogue import ABSENT, GROUPS, Group, all_names, commands_in, group_of
 from libs.client.invocation import Invocation, invocation, version
-from libs.client.screen import Screen, stdio
 
 HELP = ("--help", "-h")
 VERSION = ("--version", "-v", "version")
 COMPLETION = ("--install-completion", "--show-completion")
 NAME = "deis"
+INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 
 
 def main() -> NoReturn:
     """Run the command line and end the process: 0, or 1 after an error."""
-    screen = stdio(os.environ)
+    call = invocation(os.environ)
     try:
-        status = complete() if completion.is_asked(os.environ) else run(sys.argv[1:], screen)
+        status = complete() if completion.is_asked(os.environ) else run(sys.argv[1:], call)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough, as in `deis logs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
     except KeyboardInterrupt:
-        screen.error("interrupted.")
-        status = 130
+        call.screen.error("interrupted.")
+        status = INTERRUPTED
     sys.exit(status)
 
 
-def run(arguments: Sequence[str], screen: Screen) -> int:
+def run(arguments: Sequence[str], call: Invocation) -> int:
     """Run one command line; its exit status. Errors are told on the screen."""
-    words = list(arguments)
+    words, screen = list(arguments), call.screen
     if words[:1] == ["help"] and words[1:]:
         words = [words[1], "--help", *words[2:]]
     first = words[0] if words else "help"
     if first.partition("=")[0] in COMPLETION:
-        return perform(application(GROUPS.values(), lively=False, completing=True), words, None, screen)
+        return perform(application(GROUPS.values(), pretty=False, completing=True), words, call)
     if first == "help" or first in HELP:
         guide.show_guide(screen)
     elif first in VERSION:
@@ -52,33 +52,33 @@ def run(arguments: Sequence[str], screen: Screen) -> int:
     elif first == "shortcuts":
         guide.show_shortcuts(screen)
     elif group := group_of(first):
-        return command(group, words, screen)
+        return command(group, words, call)
     else:
-        return other(words, screen)
+        return other(words, call)
     return 0
 
 
-def command(group: Group, words: list[str], screen: Screen) -> int:
+def command(group: Group, words: list[str], call: Invocation) -> int:
     """Run a command of a group, or show what the group has."""
     name, *rest = words
     if name == group.name and (group.bare is None or any(word in HELP for word in rest)):
-        guide.show_group(screen, group)
+        guide.show_group(call.screen, group)
         return 0
     if name not in commands_in(group):
-        return other(words, screen)
-    app = application([group], lively=screen.lively, completing=False)
-    return perform(app, words, invocation(os.environ, screen), screen)
+        return other(words, call)
+    pretty = call.screen.lively and not call.environment.get("NO_COLOR")
+    return perform(application([group], pretty=pretty, completing=False), words, call)
 
 
-def other(words: list[str], screen: Screen) -> int:
+def other(words: list[str], call: Invocation) -> int:
     """Run a plugin; without one say what might have been meant."""
     name, *rest = words
-    found = None if name.partition(":")[0] in GROUPS else plugins.plugin_for(name, os.environ)
+    found = None if name.partition(":")[0] in GROUPS else plugins.plugin_for(name, call.environment)
     if found:
         path, first = found
         sys.stdout.flush()
         plugins.run_plugin(path, [*first, *rest])
-    screen.error(unknown(name))
+    call.screen.error(unknown(name))
     return 1
 
 
@@ -91,12 +91,12 @@ def unknown(name: str) -> str:
     return f"`{name}` is no deis command.{hint} See `deis help`."
 
 
-def application(groups: Iterable[Group], *, lively: bool, completing: bool) -> typer.Typer:
+def application(groups: Iterable[Group], *, pretty: bool, completing: bool) -> typer.Typer:
     """A Typer application of these groups' commands, under all their names."""
     app = typer.Typer(
         name=NAME,
         add_completion=completing,
-        rich_markup_mode="rich" if lively and not os.environ.get("NO_COLOR") else None,
+        rich_markup_mode="rich" if pretty else None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -111,25 +111,25 @@ def root() -> None:
     """Ask a Deis controller to run your applications."""
 
 
-def perform(app: typer.Typer, words: list[str], call: Invocation | None, screen: Screen) -> int:
+def perform(app: typer.Typer, words: list[str], call: Invocation) -> int:
     """Let Typer read the words and call the function; tell errors in one shape: `Error: …`, exit status 1."""
     try:
         status = app(words, prog_name=NAME, standalone_mode=False, obj=call)
     except typer.TyperException as error:  # what was typed does not fit the command
-        screen.error(f"{error.format_message().rstrip('.')}.\nSee `deis help {words[0]}`.")
+        call.screen.error(f"{error.format_message().rstrip('.')}.\nSee `deis help {words[0]}`.")
         return 1
     except ClientError as error:
-        screen.error("\n".join([str(error), *getattr(error, "__notes__", [])]))
+        call.screen.error("\n".join([str(error), *getattr(error, "__notes__", [])]))
         return 1
     except typer.Abort:
-        screen.error("interrupted.")
-        return 1
+        call.screen.error("interrupted.")
+        return INTERRUPTED
     return status if isinstance(status, int) else 0
 
 
 def complete() -> int:
     """Answer a shell that completes a command line."""
-    app = application(GROUPS.values(), lively=False, completing=True)
+    app = application(GROUPS.values(), pretty=False, completing=True)
     if os.environ.get(completion.VARIABLE) == completion.BASH:
         sys.stdout.write(completion.complete_bash(os.environ, lambda: app(prog_name=NAME)))
     else:

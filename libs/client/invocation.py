@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -13,7 +14,7 @@ import typer
 
 from libs.client.api.controller import controller_host
 from libs.client.api.errors import NotAuthenticated, NotFound
-from libs.client.errors import Interrupted
+from libs.client.errors import BadArgument, Interrupted
 from libs.client.git import Repository, remote_app
 from libs.client.profile import Profile, Profiles, profile_path
 from libs.client.prompts import Prompts
@@ -62,7 +63,9 @@ class Invocation:
             return named
         remotes = self.repository.remotes()
         found = remote_app(remotes, controller_host(self.profile().controller)) if remotes else None
-        return found or self.directory.name.lower()
+        if name := found or self.directory.name.lower():
+            return name
+        raise BadArgument("no app given: use -a APP")
 
     def ask(self, question: Callable[[Client], Awaitable[T]], *, note: str = NOTHING_CHANGED) -> T:
         """The answer of the present login's controller; `note` is what Ctrl-C leaves behind.
@@ -105,10 +108,15 @@ class Invocation:
             raise Interrupted(note) from interrupt
 
 
-def invocation(environment: Mapping[str, str], screen: Screen) -> Invocation:
+def invocation(environment: Mapping[str, str]) -> Invocation:
     """The invocation of this process."""
+    screen = Screen(sys.stdout, sys.stderr, environment)
+    try:
+        directory = Path.cwd()
+    except FileNotFoundError:  # it was removed under the user's feet
+        directory = Path("/")
     profiles = Profiles(profile_path(environment))
-    return Invocation(screen, Prompts(), profiles, Path.cwd(), environment)
+    return Invocation(screen, Prompts(sys.stdin, sys.stdout), profiles, directory, environment)
 
 
 def present(context: typer.Context) -> Invocation:

@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import getpass
-import sys
+from typing import TextIO
 
 from libs.client.errors import BadArgument
 
 
 class Prompts:
-    """Asks on the terminal. Where input has ended, `BadArgument` says which option would answer."""
+    """Asks on `out` and reads from `source`. Where that has ended, `BadArgument` says which option would answer."""
+
+    def __init__(self, source: TextIO, out: TextIO) -> None:
+        self._source, self._out = source, out
 
     def line(self, question: str, *, option: str) -> str:
         """One line, as typed."""
-        try:
-            return input(f"{question}: ")
-        except EOFError as error:
-            raise BadArgument(f"no {question} given: use {option}") from error
+        self._out.write(f"{question}: ")
+        self._out.flush()
+        answer = self._source.readline()
+        if not answer:
+            self._out.write("\n")
+            raise BadArgument(f"no {question} given: use {option}")
+        return answer.removesuffix("\n").removesuffix("\r")
 
     def password(self, question: str, *, option: str) -> str:
         """A secret, not shown while it is typed; from a pipe, its next line."""
-        if sys.stdin.isatty():
-            try:
-                return getpass.getpass(f"{question}: ")
-            except EOFError as error:
-                raise BadArgument(f"no {question} given: use {option}") from error
-        return self.line(question, option=option)
+        if not self._source.isatty():
+            return self.line(question, option=option)
+        try:
+            return getpass.getpass(f"{question}: ")
+        except EOFError as error:
+            raise BadArgument(f"no {question} given: use {option}") from error
 
     def new_password(self, question: str, *, option: str) -> str:
         """A secret, typed twice where somebody types; `BadArgument` if the two differ."""
         first = self.password(question, option=option)
         if not first:
             raise BadArgument(f"the {question} is empty")
-        if sys.stdin.isatty() and self.password(f"{question} (confirm)", option=option) != first:
+        if self._source.isatty() and self.password(f"{question} (confirm)", option=option) != first:
             raise BadArgument(f"the two entries of the {question} differ; nothing was changed")
         return first

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -127,8 +126,3 @@ class Ending:
     def __init__(self) -> None:
         self.text = "done"
         self.seconds = 0.0
-
-
-def stdio(environment: Mapping[str, str]) -> Screen:
-    """The process's own standard output and error."""
-    return Screen(sys.stdout, sys.stderr, environment)

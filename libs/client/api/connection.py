@@ -16,10 +16,18 @@ from pydantic import BaseModel, ValidationError
 from yarl import URL
 
 from libs.client.api.controller import controller_url
-from libs.client.api.errors import AnswerOverdue, NotAController, NotAuthenticated, Refused, Unavailable, refusal
-from libs.client.api.failures import explain
+from libs.client.api.errors import (
+    AnswerOverdue,
+    ControllerUnreachable,
+    NotAController,
+    NotAuthenticated,
+    Refused,
+    refusal,
+)
+from libs.client.api.failures import START_IT, explain
 from libs.client.api.resolver import LoopbackResolver
 
+API_VERSION = "DEIS_API_VERSION"  # a header of every answer of a controller
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 RESTART_SECONDS = 15.0  # how long a read bears with a controller that says it will be back
@@ -63,8 +71,8 @@ class Reply:
 class Connection:
     """Asks one controller, in one user's name where a token is given.
 
-    Reads are tried again for `RESTART_SECONDS` while the controller answers 503 with Retry-After; nothing that may
-    change something is ever sent twice.
+    Reads are tried again for `RESTART_SECONDS` while the controller answers 503 with Retry-After; no POST is ever
+    sent twice.
     """
 
     def __init__(self, session: aiohttp.ClientSession, url: str, token: str | None = None) -> None:
@@ -108,9 +116,9 @@ class Connection:
             reply = await self.with_token(None).get("/v1/")
         except NotAuthenticated:
             return
-        except Unavailable:
-            raise
         except Refused as error:
+            if error.status >= 500:
+                raise
             why = f"it answers {error.status} {error.reason} where a controller answers 401"
             raise NotAController(self.url, why) from error
         raise NotAController(self.url, f"it answers {reply.status} where a controller answers 401")
@@ -148,6 +156,8 @@ class Connection:
         if 300 <= status < 400:
             place = reply.headers.get("Location", "another place")
             raise NotAController(self.url, f"it redirects to {place}: log in there if that is your controller")
+        if API_VERSION not in reply.headers and status in {404, 502, 503, 504}:  # a router's, not a controller's
+            raise ControllerUnreachable(self.url, f"what answers there says {status} {reason}", START_IT)
         raise refusal(status, reason, path, _decoded(reply))
 
 

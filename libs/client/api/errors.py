@@ -73,13 +73,16 @@ class Refused(ClientError):
         super().__init__(self._text())
 
     def _text(self) -> str:
-        verdict = f"({self.status} {self.reason})".replace(" )", ")")
-        detail = self.detail.strip()
         rest = {name: texts for name, texts in self.fields.items() if name not in {"detail", "error"}}
-        first, *more = detail.splitlines() if detail else [f"the controller refused {self.subject}"]
-        lines = [f"{first} {verdict}", *more]
+        first, *more = self.detail.strip().splitlines() or ["the controller refused the request"]
+        lines = [f"{first} {self.verdict}", *more]
         lines += [f"{name}: {text}" for name, texts in rest.items() for text in texts]
         return "\n".join([*lines, self.remedy] if self.remedy else lines)
+
+    @property
+    def verdict(self) -> str:
+        """The status as scripts look for it: `(400 BAD REQUEST)`."""
+        return f"({f'{self.status} {self.reason}'.strip()})"
 
 
 class NotAuthenticated(Refused):
@@ -96,13 +99,13 @@ class NotFound(Refused):
     """404: the controller has no such thing."""
 
     def _text(self) -> str:
-        return f"{self.subject} was not found ({self.status} {self.reason})"
+        return f"{self.subject} was not found {self.verdict}"
 
 
 class Conflict(Refused):
     """409: somebody else's change came first."""
 
-    remedy = "Nothing was changed by this call: see what changed, and run the command again."
+    remedy = "See what changed meanwhile, with `deis releases`, then run the command again."
 
 
 class Unavailable(Refused):

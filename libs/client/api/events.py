@@ -10,11 +10,13 @@ from libs.client.api.connection import Connection
 class Event(Answer):
     """Something that happened to an app."""
 
+    id: str = ""
+    app: str = ""
     kind: str = ""
     by: str = ""
     message: str = ""
-    release: int | str | None = None
-    at: str = ""
+    release: str | None = None
+    created: str = ""
 
 
 class Events:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from libs.client.api.controller import app_url, git_url
+from libs.client.api.errors import NotFound
 from libs.client.commands.domains import domain_lines
 from libs.client.commands.listing import shown
 from libs.client.commands.options import AppOption, JsonOption, LimitOption
@@ -190,7 +191,11 @@ def transfer(
     name = call.app(app)
 
     async def question(client: Client) -> None:
-        await client.apps.transfer(name, username)
+        try:
+            await client.apps.transfer(name, username)
+        except NotFound as error:
+            error.add_note(f"Either there is no app {name}, or no user {username}.")
+            raise
 
     with call.screen.progress(f"Transferring {name} to {username}..."):
         call.ask(question, note=GOES_ON)
@@ -209,7 +214,7 @@ def events(context: typer.Context, app: AppOption = None, limit: LimitOption = N
         call.screen.json(page.as_json())
         return
     call.screen.heading(f"{name} Events", note=shown(page))
-    rows = [(event.at, event.kind, event.by, event.message) for event in page.results]
+    rows = [(event.created, event.kind, event.by, event.message) for event in page.results]
     call.screen.rows(("when", "what", "who", "message"), rows)
 
 

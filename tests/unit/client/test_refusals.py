@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from libs.client.api.errors import Conflict, NotAuthenticated, NotFound, Refused, Unavailable, refusal, subject_of
+
+
+def test_field_errors_are_told_one_a_line_below_the_status() -> None:
+    error = refusal(400, "BAD REQUEST", "/v1/apps", {"id": ["This field must be unique.", "Too long."], "x": "No."})
+    assert str(error).splitlines() == [
+        "the controller refused the request (400 BAD REQUEST)",
+        "id: This field must be unique.",
+        "id: Too long.",
+        "x: No.",
+    ]
+    assert error.fields["id"] == ("This field must be unique.", "Too long.")
+
+
+def test_a_detail_comes_first_and_its_further_lines_below() -> None:
+    error = refusal(503, "SERVICE UNAVAILABLE", "/v1/apps/a/builds", {"detail": "web.1 exited with 1\nlast words"})
+    assert isinstance(error, Unavailable)
+    assert str(error) == "web.1 exited with 1 (503 SERVICE UNAVAILABLE)\nlast words"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, NotAuthenticated), (404, NotFound), (409, Conflict), (418, Refused)]
+)
+def test_each_status_is_an_error_of_its_own_kind(status: int, kind: type[Refused]) -> None:
+    assert type(refusal(status, "X", "/v1/", None)) is kind
+
+
+def test_a_conflict_says_what_to_do() -> None:
+    assert "run the command again" in str(refusal(409, "CONFLICT", "/v1/apps/a/config", {"error": "in progress"}))
+
+
+def test_text_that_is_no_json_is_told_and_html_is_not() -> None:
+    assert "Error accessing logs for a" in str(refusal(500, "X", "/v1/apps/a/logs", "Error accessing logs for a"))
+    assert "<h1>" not in str(refusal(500, "X", "/v1/apps/a/logs", "<h1>Server Error</h1>"))
+
+
+@pytest.mark.parametrize(
+    "body", [None, "", [], ["a"], {"a": None}, {"a": {"b": 1}}, {"detail": []}, {"detail": ""}, 3, {"a": [1]}]
+)
+def test_no_shape_of_body_breaks_the_message(body: object) -> None:
+    assert "(400 BAD REQUEST)" in str(refusal(400, "BAD REQUEST", "/v1/apps", body))
+
+
+@pytest.mark.parametrize(
+    ("path", "subject"),
+    [
+        ("/v1/apps/foo", "app foo"),
+        ("/v1/apps/foo/containers/web/restart", "app foo"),
+        ("/v1/apps/foo/domains/www.a.b", "domain www.a.b of app foo"),
+        ("/v1/apps/foo/releases/v9", "release v9 of app foo"),
+        ("/v1/apps/foo/releases/rollback", "the rollback of app foo"),
+        ("/v1/apps/a%2Fb", "app a/b"),
+        ("/v1/apps", "apps"),
+        ("/v1/", "the call"),
+    ],
+)
+def test_what_was_not_found_is_named(path: str, subject: str) -> None:
+    assert subject_of(path) == subject
+    assert str(refusal(404, "NOT FOUND", path, {"detail": "Not found"})) == f"{subject} was not found (404 NOT FOUND)"

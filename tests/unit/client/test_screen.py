@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from libs.client.logs import coloured
+from libs.client.screen import Screen
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def on(out: io.StringIO, environment: Mapping[str, str] | None = None) -> Screen:
+    return Screen(out, out, environment or {})
+
+
+def test_a_pipe_gets_plain_text_alone() -> None:
+    out = io.StringIO()
+    screen = on(out)
+    screen.heading("x Releases", note=" (1 of 2)")
+    screen.subheading("web:")
+    screen.pairs({"A": "1", "LONG": "2"})
+    screen.rows(("release", "when"), [("v1", "now")])
+    screen.facts({"id": "x", "created": "now"})
+    screen.error("bad\nworse")
+    with screen.progress("Creating build...") as ending:
+        ending.text = "done, v2"
+    assert out.getvalue() == (
+        "=== x Releases (1 of 2)\n--- web:\nA         1\nLONG      2\nv1\tnow\nid:       x\ncreated:  now\n"
+        "Error: bad\nworse\nCreating build... done, v2\n"
+    )
+
+
+def test_a_terminal_gets_colours_and_tables() -> None:
+    out = Terminal()
+    screen = on(out)
+    screen.heading("x Releases")
+    screen.rows(("release", "summary"), [("v1", "[bold]not markup[/bold]")])
+    screen.error("bad")
+    text = out.getvalue()
+    assert "\x1b[1m=== x Releases\x1b[0m" in text
+    assert "release" in text
+    assert "[bold]not markup[/bold]" in text
+    assert "\x1b[31mError: bad\x1b[0m" in text
+
+
+def test_no_color_keeps_the_table_and_drops_the_colours() -> None:
+    out = Terminal()
+    screen = on(out, {"NO_COLOR": "1"})
+    screen.heading("x")
+    screen.rows(("release",), [("v1",)])
+    screen.error("bad")
+    assert "release" in out.getvalue()
+    assert "\x1b[3" not in out.getvalue()
+    assert "\x1b[1m===" not in out.getvalue()
+
+
+def test_a_dumb_terminal_is_a_pipe() -> None:
+    out = Terminal()
+    assert not on(out, {"TERM": "dumb"}).lively
+    on(out, {"TERM": "dumb"}).error("x")
+    assert out.getvalue() == "Error: x\n"
+
+
+def test_failing_work_ends_its_line() -> None:
+    out = io.StringIO()
+    with pytest.raises(ValueError, match="x"), on(out).progress("Creating build..."):
+        raise ValueError("x")
+    assert out.getvalue() == "Creating build... failed\n"
+
+
+def test_an_ending_may_ask_for_the_time_it_took() -> None:
+    out = io.StringIO()
+    with on(out).progress("") as ending:
+        ending.text = "done in {seconds}s"
+    assert out.getvalue() == "done in 0s\n"
+
+
+def test_a_progress_line_on_a_terminal_ends_with_what_was_done() -> None:
+    out = Terminal()
+    with on(out, {"NO_COLOR": "1"}).progress("Creating build...") as ending:
+        ending.text = "done, v2"
+    assert out.getvalue().endswith("\rCreating build... done, v2\x1b[K\n")
+
+
+def test_further_lines_of_a_value_stand_below_its_first() -> None:
+    out = io.StringIO()
+    on(out).pairs({"KEY": "a\nb"})
+    assert out.getvalue() == "KEY      a\n         b\n"
+
+
+def test_json_is_json() -> None:
+    out = io.StringIO()
+    on(out).json([{"a": "é"}])
+    assert json.loads(out.getvalue()) == [{"a": "é"}]
+
+
+def test_log_lines_are_coloured_by_process_on_terminals_alone() -> None:
+    line = "2026-01-01T00:00:00UTC paper[web.1]: GET / 200"
+    assert coloured(line, on(io.StringIO())) == line
+    shown = coloured(line, on(Terminal()))
+    assert shown.startswith("\x1b[")
+    assert shown.endswith("\x1b[0m GET / 200")
+    assert coloured("no source", on(Terminal())) == "no source"
