@@ -22,6 +22,7 @@ class Planned(Part):
     generation: int = 0
     planned: datetime
     deadline: datetime | None = None  # set when the container runs: started + the startup limit
+    established: bool = False  # it was part of a success: a later failure of its release leaves it alone
 
 
 class Evidence(Part):
@@ -38,7 +39,8 @@ class Rollout(Document):
 
     `intent` is the store revision of the app's record that it last acted on: a client that wrote the app at revision R
     waits for `intent >= R` and a phase that is settled. `epoch` is the writing leader's; a lower one must not write.
-    `image` is the digest that every instance of this release runs.
+    `image` is the digest that every instance of this release runs. `routers` (id to node) are those whose word counts:
+    a new leader knows of one that is away only from here.
     """
 
     app: str
@@ -51,7 +53,9 @@ class Rollout(Document):
     image: str = ""
     port: int | None = None
     planned: tuple[Planned, ...] = ()
+    routers: dict[str, str] = Field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
+    succeeded: datetime | None = None  # when it was first done
     reason: str = ""
     last_lines: tuple[str, ...] = ()
     waiting: str = Field("", description="what the present phase waits for, in plain words")

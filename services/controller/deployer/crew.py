@@ -1,0 +1,138 @@
+"""The instances of the wanted release: those planned, those missing, those in excess. Pure.
+
+The crew is what `Rollout.planned` becomes: an entry stays in it from the moment it is decided on until its instance is
+retired or gone. Everything else that the engine has of the app is surplus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from libs.engine import Identity, Instance
+from libs.keyspace.records import Planned, Rollout
+from services.controller.deployer.endings import UP
+from services.controller.deployer.slots import Slot, budget, wanted_counts, wanted_numbers
+from services.controller.deployer.view import View, check_of
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who is there for a release's wanted slots."""
+
+    wanted: tuple[Slot, ...]
+    current: Mapping[Slot, Planned]  # of the wanted generation
+    stale: tuple[Planned, ...]  # of the release, yet asked to restart
+    surplus: tuple[Instance, ...]  # live ones that no current entry names, stale ones included
+    seen: frozenset[str] = field(default_factory=frozenset)  # ids of current entries that the engine has
+
+    @property
+    def missing(self) -> list[Slot]:
+        """The wanted slots that nothing is planned for."""
+        return [slot for slot in self.wanted if slot not in self.current]
+
+    @property
+    def entries(self) -> tuple[Planned, ...]:
+        """What the record's `planned` should be."""
+        return in_order((*self.current.values(), *self.stale))
+
+
+def in_order(entries: Iterable[Planned]) -> tuple[Planned, ...]:
+    """Entries as the record lists them."""
+    return tuple(sorted(entries, key=lambda entry: (entry.type, entry.number, entry.id)))
+
+
+def muster(view: View, draft: Rollout) -> Crew:
+    """Sort out who is there. An entry whose instance ran and is gone, or is retiring, is dropped."""
+    assert view.build is not None
+    entries = [mark_running(view, entry) for entry in draft.planned if not _over(view, entry)]
+    known = {entry.id for entry in entries}
+    newcomers = [i for i in view.live.values() if i.identity.release == draft.release and i.identity.id not in known]
+    wanted = _wanted(view, entries)
+    current: dict[Slot, Planned] = {}
+    stale: list[Planned] = []
+    for entry in sorted(entries, key=lambda entry: (not entry.established, entry.planned, entry.id)):
+        slot = (entry.type, entry.number)
+        if slot not in wanted:
+            continue
+        if entry.generation < view.app.generation(*slot):
+            if entry.id in view.live:
+                stale.append(entry)
+        elif slot not in current:
+            current[slot] = entry
+    for instance in sorted(newcomers, key=lambda instance: instance.identity.id):
+        slot = (instance.identity.type, instance.identity.number)
+        fresh_enough = instance.identity.generation >= view.app.generation(*slot)
+        if slot in wanted and slot not in current and fresh_enough and instance.state in {"running", "created"}:
+            current[slot] = adopted(view, draft, instance)
+    ids = {entry.id for entry in current.values()}
+    surplus = tuple(instance for id_, instance in sorted(view.live.items()) if id_ not in ids)
+    return Crew(wanted, current, tuple(stale), surplus, frozenset(ids & view.live.keys()))
+
+
+def enlist(view: View, draft: Rollout, crew: Crew, fresh: Callable[[], str]) -> dict[Slot, Planned]:
+    """New entries for missing slots, as many as the surge allows; slots with nobody in them come first."""
+    up = {(i.identity.type, i.identity.number) for i in crew.surplus if i.state in UP}
+    enlisted: dict[Slot, Planned] = {}
+    for type_ in dict.fromkeys(type_ for type_, _ in crew.wanted):
+        slots = [slot for slot in crew.wanted if slot[0] == type_]
+        present = sum(slot in crew.current for slot in slots) + sum(slot in up for slot in slots)
+        allowed = budget(len(slots), present, view.policy.surge)
+        missing = sorted((slot for slot in crew.missing if slot[0] == type_), key=lambda slot: (slot in up, slot))
+        enlisted |= {slot: entry_for(view, draft.release, slot, fresh()) for slot in missing[:allowed]}
+    return enlisted
+
+
+def entry_for(view: View, release: int, slot: Slot, id_: str) -> Planned:
+    """A new entry; its instance does not exist yet."""
+    type_, number = slot
+    generation = view.app.generation(type_, number)
+    identity = Identity(id_, view.app.id, view.app.uuid, type_, number, release, generation)
+    return Planned(id=id_, name=identity.name, type=type_, number=number, generation=generation, planned=view.now)
+
+
+def adopted(view: View, draft: Rollout, instance: Instance) -> Planned:
+    """An entry for an instance that runs without one: the record was lost, or its start came late."""
+    identity = instance.identity
+    entry = Planned(
+        id=identity.id,
+        name=instance.name,
+        type=identity.type,
+        number=identity.number,
+        generation=identity.generation,
+        planned=instance.started or view.now,
+        established=draft.release not in view.rollouts,
+    )
+    return mark_running(view, entry)
+
+
+def mark_running(view: View, entry: Planned) -> Planned:
+    """The entry with its deadline, once its container runs: the startup limit counts from there."""
+    instance = view.here.get(entry.id)
+    if entry.deadline is not None or instance is None or instance.started is None:
+        return entry
+    patience = view.app.settings.startup_limit_seconds + check_of(instance).initial_delay_seconds
+    return entry.changed(deadline=instance.started + timedelta(seconds=patience))
+
+
+def _over(view: View, entry: Planned) -> bool:
+    """Its instance is on its way out, or ran once and is gone. One that was never seen is still to start."""
+    if entry.id in view.retiring:
+        return True
+    gone = entry.id not in view.here and f"instance/{entry.id}" not in view.busy
+    return gone and entry.deadline is not None
+
+
+def _wanted(view: View, entries: list[Planned]) -> tuple[Slot, ...]:
+    """The wanted slots; numbers that are there, of any release, are kept, the highest go first."""
+    assert view.build is not None
+    taken: dict[str, set[int]] = {}
+    for entry in entries:
+        taken.setdefault(entry.type, set()).add(entry.number)
+    for instance in view.live.values():
+        taken.setdefault(instance.identity.type, set()).add(instance.identity.number)
+    counts = wanted_counts(view.app.formation, view.build)
+    return tuple(
+        (type_, number) for type_, count in counts.items() for number in wanted_numbers(count, taken.get(type_, ()))
+    )

@@ -1,0 +1,169 @@
+"""The records that the deployer goes by, mirrored; and whose app a change concerns."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Generic, TypeVar
+
+from libs.keyspace import Collection, Document, Keyspace
+from libs.keyspace.records import App, Build, Release, Rollout, Router
+from libs.store import Store
+from libs.store.mirror import Mirror, Moved
+from libs.store.shelf import Shelf
+from services.controller.deployer.view import Filed
+
+D = TypeVar("D", bound=Document)
+
+RELEASES_KEPT = 512  # releases with their builds, immutable, kept at hand; the least recently used goes first
+
+
+class ByApp(Generic[D]):
+    """Records under `<node>/<app>/<instance>`, by app and instance: what a look at one app asks for."""
+
+    def __init__(self, mirror: Mirror[D], touched: Callable[[str], None]) -> None:
+        self.mirror = mirror
+        self._touched = touched
+        self._held: dict[str, dict[str, tuple[str, D]]] = {}
+        mirror.on_change(self._moved)
+
+    def of(self, app: str) -> dict[str, tuple[str, D]]:
+        """The app's records by instance id, each with its node."""
+        return self._held.get(app, {})
+
+    def _moved(self, moves: Sequence[Moved[D]]) -> None:
+        for move in moves:
+            node, app, id_ = move.parts
+            held = self._held.setdefault(app, {})
+            if move.new is not None:
+                held[id_] = (node, move.new)
+            elif id_ in held and held[id_][0] == node:
+                del held[id_]
+            if not held:
+                del self._held[app]
+        for app in {move.parts[1] for move in moves}:
+            self._touched(app)
+
+
+class Mirrored:
+    """The mirrors. `touched(app)` is called for a change that concerns one app, `turned()` for what concerns many."""
+
+    def __init__(
+        self, store: Store, keyspace: Keyspace, *, touched: Callable[[str], None], turned: Callable[[], None]
+    ) -> None:
+        self._touched, self._turned = touched, turned
+
+        def mirror(collection: Collection[D]) -> Mirror[D]:
+            made = Mirror(store, collection)
+            made.on_change(self._stands)
+            return made
+
+        self.apps = mirror(keyspace.apps)
+        self.rollouts = mirror(keyspace.rollouts)
+        self.routers = mirror(keyspace.routers)
+        self.nodes = mirror(keyspace.nodes)
+        self.instances = ByApp(mirror(keyspace.instances), touched)
+        self.health = ByApp(mirror(keyspace.health), touched)
+        self.retiring = ByApp(mirror(keyspace.retiring), touched)
+        self.log_ends = ByApp(mirror(keyspace.log_ends), touched)
+        self.apps.on_change(self._apps_moved)
+        self.rollouts.on_change(self._rollouts_moved)
+        self.routers.on_change(self._presence_moved)
+        self.nodes.on_change(self._presence_moved)
+        self._mirrors: dict[str, Mirror[Any]] = {
+            "apps": self.apps,
+            "rollouts": self.rollouts,
+            "routers": self.routers,
+            "nodes": self.nodes,
+            "instances": self.instances.mirror,
+            "health": self.health.mirror,
+            "retiring": self.retiring.mirror,
+            "log_ends": self.log_ends.mirror,
+        }
+
+    def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
+        """What keeps them live, by name."""
+        return {f"deployer_mirror_{name}": mirror.run() for name, mirror in self._mirrors.items()}
+
+    def steady(self) -> bool:
+        """All are complete, and their watches stand: absence may be read from them."""
+        return all(mirror.complete and mirror.current for mirror in self._mirrors.values())
+
+    @property
+    def complete(self) -> bool:
+        """All were listed."""
+        return all(mirror.complete for mirror in self._mirrors.values())
+
+    @property
+    def app_names(self) -> set[str]:
+        """The names of all apps."""
+        return {parts[0] for parts, _ in self.apps.items()}
+
+    def rollouts_of(self, app_uuid: str) -> dict[int, Filed]:
+        """An app's rollouts by release number."""
+        found: dict[int, Filed] = {}
+        for parts, _ in self.rollouts.items(app_uuid):
+            stored = self.rollouts.stored(*parts)
+            if stored is not None and parts[1].isdigit():
+                found[int(parts[1])] = Filed(stored.document, stored.revision)
+        return found
+
+    def routers_present(self) -> dict[str, Router]:
+        """The routers whose leases stand."""
+        return {parts[0]: router for parts, router in self.routers.items()}
+
+    def nodes_present(self) -> set[str]:
+        """The nodes whose leases stand."""
+        return {parts[0] for parts, _ in self.nodes.items()}
+
+    def _stands(self, moves: Sequence[Moved[Any]]) -> None:
+        if not moves:
+            self._turned()
+
+    def _apps_moved(self, moves: Sequence[Moved[App]]) -> None:
+        for move in moves:
+            self._touched(move.parts[0])
+
+    def _rollouts_moved(self, moves: Sequence[Moved[Rollout]]) -> None:
+        for move in moves:
+            for record in (move.old, move.new):
+                if record is not None:
+                    self._touched(record.app)
+
+    def _presence_moved(self, moves: Sequence[Moved[Any]]) -> None:
+        if moves:
+            self._turned()
+
+
+class Releases:
+    """Wanted releases with their builds, read when first needed: they never change."""
+
+    def __init__(self, store: Store, keyspace: Keyspace) -> None:
+        self._releases = Shelf(store, keyspace.releases)
+        self._builds = Shelf(store, keyspace.builds)
+        self._kept: OrderedDict[tuple[str, int], tuple[Release, Build | None]] = OrderedDict()
+
+    async def wanted(self, app: App) -> tuple[Release | None, Build | None]:
+        """The app's wanted release and its build. Raises `StoreUnavailable` and `BadRecord`."""
+        found = self._kept.get((app.uuid, app.release))
+        if found is None:
+            return await self._read(app)
+        self._kept.move_to_end((app.uuid, app.release))
+        return found
+
+    async def _read(self, app: App) -> tuple[Release | None, Build | None]:
+        """The same from the store; what is not there yet is not kept."""
+        stored = await self._releases.get(app.uuid, app.release)
+        if stored is None:
+            return None, None
+        release = stored.document
+        if release.build is None:
+            build = None
+        elif (built := await self._builds.get(app.uuid, release.build)) is None:
+            return release, None
+        else:
+            build = built.document
+        self._kept[app.uuid, app.release] = (release, build)
+        if len(self._kept) > RELEASES_KEPT:
+            self._kept.popitem(last=False)
+        return release, build

@@ -1,0 +1,92 @@
+"""What an instance is made of: command, environment, limits, check. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from libs.engine import Identity, InstanceSpec, Limits
+from libs.keyspace.records import App, Build, Check, HttpAction, Planned, Release, Rollout, StaysUp, TcpAction
+from services.controller.deployer.slots import PORTED
+
+MEMORY = re.compile(r"(?P<number>\d+)(?P<unit>[BKMG]|[KMG]B)", re.IGNORECASE)  # v1's formats
+UNITS = {"B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+LEAST_CPU_SHARES = 2  # the kernel's
+
+
+class BadRecipe(ValueError):
+    """A release that cannot be run as it is configured; `reason` says what is wrong and what would be right."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def recipe(  # noqa: PLR0913 - the records that it is made of
+    app: App, *, release: Release, build: Build, rollout: Rollout, entry: Planned, values: Mapping[str, str]
+) -> InstanceSpec:
+    """The instance that this entry plans. `values` is the release's config, unsealed. Raises `BadRecipe`."""
+    identity = Identity(entry.id, app.id, app.uuid, entry.type, entry.number, release.number, entry.generation)
+    port = rollout.port if entry.type in PORTED else None
+    line = build.procfile.get(entry.type)
+    return InstanceSpec(
+        identity=identity,
+        image=rollout.image,
+        command=("/bin/sh", "-c", line) if line else None,
+        entrypoint=() if line else None,
+        environment=_environment(identity, port, values),
+        port=port,
+        check=_check(port, values).model_dump_json(exclude_none=True),
+        limits=_limits(release, entry.type),
+    )
+
+
+def _environment(identity: Identity, port: int | None, values: Mapping[str, str]) -> dict[str, str]:
+    """The config, and over it what the platform says of the instance."""
+    said = {
+        "DEIS_APP": identity.app,
+        "DEIS_RELEASE": f"v{identity.release}",
+        "DEIS_PROCESS_TYPE": identity.type,
+        "DEIS_PROCESS_NUMBER": str(identity.number),
+    }
+    return {**values, **said, **({"PORT": str(port)} if port is not None else {})}
+
+
+def _check(port: int | None, values: Mapping[str, str]) -> Check:
+    """Readiness: v1's HEALTHCHECK_URL and its company, else a TCP connect; staying up for types without a port."""
+    if port is None:
+        return Check(stays_up=StaysUp())
+    delay = _seconds(values, "HEALTHCHECK_INITIAL_DELAY", default=0.0)
+    timeout = _seconds(values, "HEALTHCHECK_TIMEOUT", default=1.0)
+    if timeout <= 0:
+        raise BadRecipe("HEALTHCHECK_TIMEOUT is 0; it must be a number of seconds greater than 0")
+    if not (path := values.get("HEALTHCHECK_URL", "").strip()):
+        return Check(tcp=TcpAction(), initial_delay_seconds=delay, timeout_seconds=timeout)
+    action = HttpAction(path=path if path.startswith("/") else f"/{path}")
+    return Check(http=action, initial_delay_seconds=delay, timeout_seconds=timeout)
+
+
+def _seconds(values: Mapping[str, str], name: str, *, default: float) -> float:
+    given = values.get(name, "").strip()
+    if not given:
+        return default
+    if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", given, re.ASCII):
+        raise BadRecipe(f"{name} is {given!r}; it must be a number of seconds, such as 5 or 0.5")
+    return float(given)
+
+
+def _limits(release: Release, type_: str) -> Limits:
+    shares = release.config.cpu.get(type_)
+    memory = release.config.memory.get(type_)
+    return Limits(
+        memory=memory_bytes(memory) if memory else None,
+        cpu_shares=max(LEAST_CPU_SHARES, shares) if shares else None,
+    )
+
+
+def memory_bytes(text: str) -> int:
+    """A memory limit in bytes: a number and B, K, KB, M, MB, G or GB, powers of 1024. Raises `BadRecipe`."""
+    found = MEMORY.fullmatch(text.strip())
+    if found is None or not found["number"].isascii():
+        raise BadRecipe(f"the memory limit is {text!r}; it must be <number><unit>, where unit = B, K, M or G")
+    return int(found["number"]) * UNITS[found["unit"][0].upper()]

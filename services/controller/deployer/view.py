@@ -1,0 +1,148 @@
+"""A frozen picture of one app: what is wanted, what was written down, what is seen. Plans are made from it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from libs.engine import Image, Instance
+from libs.keyspace.records import (
+    App,
+    Build,
+    Check,
+    Health,
+    LogEnd,
+    Release,
+    Retiring,
+    Rollout,
+    RouterView,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules that the operator sets; see `DeployerSettings`."""
+
+    node: str  # where the engine's instances are while no record says it
+    surge: float = 0.25
+    default_port: int = 5000
+    keep_stopped: timedelta = timedelta(seconds=60)
+    retry: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A rollout as the store has it, and the revision of its record."""
+
+    document: Rollout
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouterWord:
+    """What a router said last. One that is away keeps its veto; see `routers`."""
+
+    id: str
+    node: str
+    present: bool
+    instances: Mapping[str, RouterView]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The engine's refusal of an image or an instance, in its words."""
+
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class View:
+    """One app. `instances` is from a complete answer of the engine, asked after our own last verb was answered."""
+
+    now: datetime
+    epoch: int
+    policy: Policy
+    app: App
+    revision: int  # of the app's record
+    release: Release | None = None  # the wanted one
+    build: Build | None = None
+    rollouts: Mapping[int, Filed] = field(default_factory=dict)
+    instances: tuple[Instance, ...] = ()
+    nodes: Mapping[str, str] = field(default_factory=dict)  # by instance id, as the publishers wrote it
+    health: Mapping[str, Health] = field(default_factory=dict)
+    retiring: Mapping[str, tuple[str, Retiring]] = field(default_factory=dict)  # node and record by instance id
+    log_ends: Mapping[str, LogEnd] = field(default_factory=dict)
+    routers: tuple[RouterWord, ...] = ()
+    busy: frozenset[str] = frozenset()  # see `steps.busy_key`
+    refused: Mapping[str, Refusal] = field(default_factory=dict)  # by the same keys
+    tried: Mapping[str, datetime] = field(default_factory=dict)  # by instance id: a start was answered
+    resolved: Mapping[int, Image] = field(default_factory=dict)  # by release
+    told: frozenset[str] = frozenset()  # instances whose crashes were told
+
+    @cached_property
+    def here(self) -> dict[str, Instance]:
+        """Every instance of the app that the engine has, by id."""
+        return {instance.identity.id: instance for instance in self.instances}
+
+    @cached_property
+    def live(self) -> dict[str, Instance]:
+        """Those of them that are not on their way out."""
+        return {id_: instance for id_, instance in self.here.items() if id_ not in self.retiring}
+
+    def verdict(self, instance: Instance) -> Health | None:
+        """The checker's word on the present run; None is unknown."""
+        found = self.health.get(instance.identity.id)
+        if found is None or instance.started is None or found.run != instance.started:
+            return None
+        return found
+
+    def ready(self, instance: Instance) -> bool:
+        """It runs, and its present run passes its check."""
+        verdict = self.verdict(instance) if instance.state == "running" else None
+        return verdict is not None and verdict.ready
+
+    def unready(self, instance: Instance) -> bool:
+        """It is known not to be ready; a missing verdict is not knowledge."""
+        if instance.state != "running":
+            return True
+        verdict = self.verdict(instance)
+        return verdict is not None and not verdict.ready
+
+    def without(self, instance: Instance) -> list[str]:
+        """The routers that do not have it in rotation yet; a ported instance needs one router at the least."""
+        if instance.port is None:
+            return []
+        if not self.routers:
+            return ["a router (none is present)"]
+        return [
+            f"router {router.id}" if router.present else f"router {router.id} (away)"
+            for router in self.routers
+            if (seen := router.instances.get(instance.identity.id)) is None or seen.state != "in_rotation"
+        ]
+
+    def drained(self, instance: Instance) -> bool:
+        """Every router said that it has nothing of it any more."""
+        if instance.port is None:
+            return True
+        words = [router.instances.get(instance.identity.id) for router in self.routers]
+        return bool(words) and all(word is not None and word.state == "gone" for word in words)
+
+    def node_of(self, id_: str) -> str:
+        """The node that the instance is on."""
+        return self.nodes.get(id_, self.policy.node)
+
+
+def check_of(instance: Instance) -> Check:
+    """The readiness check that an instance was started with; one that cannot be read has the defaults."""
+    try:
+        return Check.model_validate_json(instance.check) if instance.check else Check()
+    except ValueError:
+        return Check()
+
+
+def title(instance: Instance) -> str:
+    """How people call it: `web.1`."""
+    return f"{instance.identity.type}.{instance.identity.number}"
