@@ -47,17 +47,18 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Dockerd:
-    """One private `dockerd` with live-restore, without iptables rules and without a default bridge.
+    """One private `dockerd` with live-restore, without iptables rules, and with a default bridge of its own.
 
     `host` is its address for `DEIS_DOCKER_HOST`. `close` removes every container, network, shim and mount that it left.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bridge: str) -> None:
         if shutil.which("dockerd") is None or not BUSYBOX.exists():
             raise NoDockerd("dockerd or /bin/busybox is missing; install the Debian packages docker.io, busybox-static")
         # A Unix socket's path has at most 107 characters, and some lie deep below: so not below pytest's tmp_path.
         self.root = Path(tempfile.mkdtemp(prefix="deis-d-", dir="/tmp"))
         self.namespace = self.root.name  # containerd's; also what its shims are found by
+        self.bridge = bridge
         self.socket = self.root / "d.sock"
         self.log = self.root / "dockerd.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -66,13 +67,14 @@ class Dockerd:
     @contextmanager
     def running(cls) -> Iterator[Dockerd]:
         """One that runs, with the image `busybox`, and that is gone behind the body."""
-        daemon = cls()
-        try:
-            daemon.start()
-            daemon.import_image("busybox")
-            yield daemon
-        finally:
-            daemon.close()
+        with own_bridge() as bridge:
+            daemon = cls(bridge)
+            try:
+                daemon.start()
+                daemon.import_image("busybox")
+                yield daemon
+            finally:
+                daemon.close()
 
     @property
     def host(self) -> str:
@@ -88,7 +90,7 @@ class Dockerd:
             *("--pidfile", str(self.root / "d.pid")),
             *("--host", self.host),
             *("--containerd-namespace", self.namespace, "--containerd-plugins-namespace", f"{self.namespace}-plugins"),
-            *("--bridge=none", "--iptables=false", "--live-restore", "--log-level=warn"),
+            *("--bridge", self.bridge, "--iptables=false", "--live-restore", "--log-level=warn"),
         ]
         # One that was killed left its number, and its containerd's: a zombie or another program may bear it now, and
         # dockerd would wait for that to answer.
@@ -127,7 +129,7 @@ class Dockerd:
             for container in self.ask("GET", "/containers/json", all="1"):
                 self.ask("DELETE", f"/containers/{container['Id']}", force="1")
             for network in self.ask("GET", "/networks"):
-                if network["Driver"] == "bridge":
+                if network["Driver"] == "bridge" and network["Name"] != "bridge":
                     self.ask("DELETE", f"/networks/{network['Id']}")
         finally:
             self.stop()
@@ -250,6 +252,24 @@ def busybox_tar(files: tuple[tuple[str, str], ...] = ()) -> bytes:
 def _of_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     entry.uid = entry.gid = 0
     return entry
+
+
+@contextmanager
+def own_bridge() -> Iterator[str]:
+    """The name of a new bridge, for `dockerd --bridge`; it is gone behind the body.
+
+    With `--bridge=none` a dockerd deletes the host's `docker0`, and so breaks the machine's own engine; without the option
+    it shares that.
+    """
+    name = f"deis-t{random.getrandbits(32):08x}"
+    address = IPv4Network(free_subnet())[1]
+    try:
+        subprocess.run([BUSYBOX, "brctl", "addbr", name], check=True)
+        subprocess.run([BUSYBOX, "ifconfig", name, str(address), "netmask", "255.255.255.0", "up"], check=True)
+        yield name
+    finally:
+        subprocess.run([BUSYBOX, "ifconfig", name, "down"], check=False)
+        subprocess.run([BUSYBOX, "brctl", "delbr", name], check=False)
 
 
 def free_subnet(prefix: int = 24) -> str:

@@ -20,6 +20,7 @@ import aiohttp
 
 from deploy.local.settings import LocalSettings
 from deploy.local.supervisor import Supervisor
+from tests.support.dockerd import own_bridge
 from tests.support.ports import free_port
 from tests.support.traffic import Traffic
 from tests.support.waiting import eventually
@@ -163,34 +164,35 @@ async def platform(directory: Path, *, extra: Mapping[str, str] | None = None) -
         "node_admin_port",
         "router_admin_port",
     )
-    home = directory / "deis"
-    environment = {
-        **os.environ,
-        **{f"DEIS_{name.upper()}": str(free_port()) for name in ports},
-        "HOME": str(directory / "user"),
-        "DEIS_HOME": str(home),
-        "DEIS_PLATFORM": f"test-{os.getpid()}",
-        "DEIS_DOCKER_HOST": f"unix://{directory}/docker.sock",
-        "DEIS_DOCKER_DATA_ROOT": f"{directory}/docker",
-        "DEIS_DOCKER_EXEC_ROOT": f"{directory}/docker-exec",
-        "DEIS_DOCKER_OPTIONS": (
-            "--bridge=none --iptables=false "
-            f"--containerd-namespace {directory.name} --containerd-plugins-namespace {directory.name}-plugins"
-        ),
-        "DEIS_PRESENCE_SECONDS": "4",
-        **(extra or {}),
-    }
-    (directory / "user").mkdir(parents=True)
-    names = {f"DEIS_{name.upper()}" for name in LocalSettings.model_fields}
-    settings = LocalSettings.model_validate(
-        {key.removeprefix("DEIS_").lower(): value for key, value in environment.items() if key in names}
-    )
-    one = Platform(settings, environment)
-    try:
-        await one.local("up")
-        yield one
-    finally:
-        await one.local("reset")
+    with own_bridge() as bridge:
+        home = directory / "deis"
+        environment = {
+            **os.environ,
+            **{f"DEIS_{name.upper()}": str(free_port()) for name in ports},
+            "HOME": str(directory / "user"),
+            "DEIS_HOME": str(home),
+            "DEIS_PLATFORM": f"test-{os.getpid()}",
+            "DEIS_DOCKER_HOST": f"unix://{directory}/docker.sock",
+            "DEIS_DOCKER_DATA_ROOT": f"{directory}/docker",
+            "DEIS_DOCKER_EXEC_ROOT": f"{directory}/docker-exec",
+            "DEIS_DOCKER_OPTIONS": (
+                f"--bridge={bridge} --iptables=false "
+                f"--containerd-namespace {directory.name} --containerd-plugins-namespace {directory.name}-plugins"
+            ),
+            "DEIS_PRESENCE_SECONDS": "4",
+            **(extra or {}),
+        }
+        (directory / "user").mkdir(parents=True)
+        names = {f"DEIS_{name.upper()}" for name in LocalSettings.model_fields}
+        settings = LocalSettings.model_validate(
+            {key.removeprefix("DEIS_").lower(): value for key, value in environment.items() if key in names}
+        )
+        one = Platform(settings, environment)
+        try:
+            await one.local("up")
+            yield one
+        finally:
+            await one.local("reset")
 
 
 def processes_under(directory: Path) -> Sequence[str]:
