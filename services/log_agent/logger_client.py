@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from urllib.parse import quote
 
 import aiohttp
@@ -65,7 +66,8 @@ class LoggerClient:
     ) -> tuple[int, bytes]:
         asked = header(self.token) | (headers or {})
         try:
-            async with self.session.request(method, self.url + path, data=data, headers=asked) as answer:
+            stream = None if data is None else BytesIO(data)  # written in parts: a large one holds nobody up
+            async with self.session.request(method, self.url + path, data=stream, headers=asked) as answer:
                 body = await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise LoggerAway(f"{self.url} does not answer: {type(error).__name__}: {error}") from error

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Self
 
-# ns that times in the engine's file may go back: one stream's pieces behind the other's, or a clock that is set. A clock
-# that is set back further while nobody reads hides what is said until it has caught up.
+# ns that times in the engine's file may go back: one stream's pieces behind the other's, or a clock that is set. A
+# clock that is set back further while nobody reads hides what is said until it has caught up.
 SLACK = 5_000_000_000
 
 

@@ -7,7 +7,7 @@ from libs.engine import EngineError, Logs
 from libs.engine.opening import open_engine
 from libs.keyspace import Keyspace
 from libs.loglines.token import internal_token
-from libs.store import StoreUnavailable
+from libs.store import Store, StoreUnavailable
 from libs.store.mirror import Mirror
 from libs.store.opening import open_store
 from libs.store.shelf import Shelf
@@ -27,34 +27,41 @@ LOOK_SECONDS = 30.0  # between two looks at the ends when nothing changes
 async def serve(daemon: Daemon) -> None:
     """Run the log agent."""
     settings = LogAgentSettings()
-    keys = Keyspace(settings.store_prefix)
+    async with open_store(settings, name="log_agent") as store, open_engine(settings) as engine:
+        if not isinstance(engine, Logs):
+            raise EngineError(f"the engine {settings.engine!r} has no logs to read")
+        await ship_lines(daemon, settings, store, engine)
+
+
+async def ship_lines(daemon: Daemon, settings: LogAgentSettings, store: Store, logs: Logs) -> None:
+    """The same over a store and an engine that are open."""
+    keys, node = Keyspace(settings.store_prefix), settings.node
     cursors = Cursors(settings.home / "log_agent" / "cursors.json")
     counts = Counts()
     daemon.registry.register(AgentCollector(counts))
-    async with (
-        open_store(settings, name="log_agent") as store,
-        open_engine(settings) as engine,
-        open_client() as session,
-    ):
-        if not isinstance(engine, Logs):
-            raise EngineError(f"the engine {settings.engine!r} has no logs to read")
-        instances = Mirror(store, keys.instances, settings.node)
-        told = Mirror(store, keys.log_ends, settings.node)
-        members = Mirror(store, keys.mesh, "logger")
-        ends = Ends(
-            settings.node,
-            instances=instances,
-            told=told,
-            shelf=Shelf(store, keys.log_ends),
-            changed=lambda: tell_ends.wake("an instance was read to its end"),
-        )
-        tell_ends = daemon.loop("tell_ends", ends.tell, every=LOOK_SECONDS, expected=(StoreUnavailable,))
-        instances.on_change(lambda _: tell_ends.wake("instances changed"))
-        told.on_change(lambda _: tell_ends.wake("ends changed"))
+    instances = Mirror(store, keys.instances, node)
+    told = Mirror(store, keys.log_ends, node)
+    members = Mirror(store, keys.mesh, "logger")
+    ends = Ends(
+        node,
+        instances=instances,
+        told=told,
+        shelf=Shelf(store, keys.log_ends),
+        changed=lambda: tell_ends.wake("an instance was read to its end"),
+    )
+
+    async def save_cursors() -> None:
+        cursors.save()
+
+    tell_ends = daemon.loop("tell_ends", ends.tell, every=LOOK_SECONDS, expected=(StoreUnavailable,))
+    daemon.loop("save_cursors", save_cursors, every=SAVE_SECONDS, expected=(OSError,))
+    instances.on_change(lambda _: tell_ends.wake("instances changed"))
+    told.on_change(lambda _: tell_ends.wake("ends changed"))
+    async with open_client() as session:
         shipping = Shipping(
             session=session,
             token=internal_token(settings.internal_token, settings.home),
-            logs=engine,
+            logs=logs,
             instances=instances,
             loggers=Loggers(members),
             cursors=cursors,
@@ -62,11 +69,6 @@ async def serve(daemon: Daemon) -> None:
             counts=counts,
             refill=settings.log_agent_refill_lines,
         )
-
-        async def save_cursors() -> None:
-            cursors.save()
-
-        daemon.loop("save_cursors", save_cursors, every=SAVE_SECONDS, expected=(OSError,))
         daemon.ready["instances mirrored"] = lambda: instances.complete
         daemon.ready["logger found"] = lambda: bool(shipping.boot)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib.metadata import version
 from ipaddress import ip_address
 
 from libs.daemon import Daemon
@@ -10,6 +11,7 @@ from libs.keyspace import Keyspace
 from libs.keyspace.document import now
 from libs.keyspace.records import MeshMember
 from libs.loglines.token import internal_token
+from libs.store import Store
 from libs.store.mirror import Mirror
 from libs.store.opening import open_store
 from libs.store.session import Session
@@ -27,49 +29,51 @@ LOOK_SECONDS = 30.0  # between two looks for apps that are gone
 async def serve(daemon: Daemon) -> None:
     """Run the logger."""
     settings = LoggerSettings()
+    async with open_store(settings, name="logger") as store:
+        await keep_lines(daemon, settings, store)
+
+
+async def keep_lines(daemon: Daemon, settings: LoggerSettings, store: Store) -> None:
+    """The same over a store that is open."""
     keys = Keyspace(settings.store_prefix)
     archive = Archive(
         Bounds(settings.logger_lines, settings.logger_bytes, settings.logger_memory, settings.logger_floor)
     )
     daemon.registry.register(ArchiveCollector(archive))
-    async with open_store(settings, name="logger") as store:
-        apps = Mirror(store, keys.apps)
-        events = Mirror(store, keys.events)
-        events.on_change(saying(archive))
-        session = Session(store, ttl=settings.presence_seconds)
-        departed = Departed(settings.logger_forget_seconds)
+    apps = Mirror(store, keys.apps)
+    events = Mirror(store, keys.events)
+    events.on_change(saying(archive))
+    session = Session(store, ttl=settings.presence_seconds)
+    departed = Departed(settings.logger_forget_seconds)
 
-        def uuid_of(name: str) -> str | None:
-            app = apps.get(name)
-            return app.uuid if app else None
+    def uuid_of(name: str) -> str | None:
+        app = apps.get(name)
+        return app.uuid if app else None
 
-        async def forget_departed_apps() -> None:
-            if apps.complete and apps.current:
-                present = [app.uuid for _, app in apps.items()]
-                for uuid in departed.look(archive.rings(), present, at=asyncio.get_running_loop().time()):
-                    archive.forget(uuid)
+    async def forget_departed_apps() -> None:
+        if apps.complete and apps.current:
+            present = [app.uuid for _, app in apps.items()]
+            for uuid in departed.look(archive.rings(), present, at=asyncio.get_running_loop().time()):
+                archive.forget(uuid)
 
-        api = LogApi(
-            archive,
-            uuid_of,
-            token=internal_token(settings.internal_token, settings.home),
-            open_reads=is_loopback(settings.logger_host),
+    token = internal_token(settings.internal_token, settings.home)
+    api = LogApi(archive, uuid_of, token=token, open_reads=is_loopback(settings.logger_host))
+    async with listen(api.application(daemon.registry), settings.logger_host, settings.logger_port) as port:
+        member = MeshMember(
+            service="logger",
+            id=settings.node,
+            node=settings.node,
+            url=f"http://{reached_at(settings)}:{port}",
+            admin_url=daemon.admin_url,
+            version=version("deis"),
+            started=now(),
         )
-        async with listen(api.application(daemon.registry), settings.logger_host, settings.logger_port) as port:
-            member = MeshMember(
-                service="logger",
-                id=settings.node,
-                node=settings.node,
-                url=f"http://{reached_at(settings)}:{port}",
-                admin_url=daemon.admin_url,
-                started=now(),
-            )
-            daemon.loop("forget_departed_apps", forget_departed_apps, every=LOOK_SECONDS)
-            daemon.ready["apps mirrored"] = lambda: apps.complete
-            daemon.ready["events mirrored"] = lambda: events.complete
-            daemon.ready["announced"] = lambda: session.held
-            await session.publish(keys.mesh.key("logger", settings.node), member.encode())
-            await daemon.run(mirror_apps=apps.run(), mirror_events=events.run(), hold_the_lease=session.run())
+        await session.publish(keys.mesh.key("logger", settings.node), member.encode())
+        daemon.loop("forget_departed_apps", forget_departed_apps, every=LOOK_SECONDS)
+        daemon.ready["apps mirrored"] = lambda: apps.complete
+        daemon.ready["events mirrored"] = lambda: events.complete
+        daemon.ready["announced"] = lambda: session.held
+        await daemon.run(mirror_apps=apps.run(), mirror_events=events.run(), hold_the_lease=session.run())
 
 
 def is_loopback(host: str) -> bool:
