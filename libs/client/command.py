@@ -13,13 +13,13 @@ import typer
 from libs.client import completion, guide, plugins
 from libs.client.api.errors import ClientError
 from libs.client.catalogue import ABSENT, GROUPS, Group, all_names, commands_in, group_of
+from libs.client.errors import Interrupted
 from libs.client.invocation import Invocation, invocation, version
 
 HELP = ("--help", "-h")
 VERSION = ("--version", "-v", "version")
 COMPLETION = ("--install-completion", "--show-completion")
 NAME = "deis"
-INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 
 
 def main() -> NoReturn:
@@ -33,7 +33,7 @@ def main() -> NoReturn:
         status = 1
     except KeyboardInterrupt:
         call.screen.error("interrupted.")
-        status = INTERRUPTED
+        status = Interrupted.exit_status
     sys.exit(status)
 
 
@@ -120,10 +120,10 @@ def perform(app: typer.Typer, words: list[str], call: Invocation) -> int:
         return 1
     except ClientError as error:
         call.screen.error("\n".join([str(error), *getattr(error, "__notes__", [])]))
-        return 1
+        return error.exit_status
     except typer.Abort:
         call.screen.error("interrupted.")
-        return INTERRUPTED
+        return Interrupted.exit_status
     return status if isinstance(status, int) else 0
 
 

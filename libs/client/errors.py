@@ -43,6 +43,8 @@ class GitFailed(ClientError):
 class Interrupted(ClientError):
     """The user pressed Ctrl-C while the controller was at work; `note` says what goes on."""
 
+    exit_status = 130  # 128 + SIGINT, as a shell says it
+
     def __init__(self, note: str) -> None:
         self.note = note
         super().__init__(f"interrupted. {note}".rstrip())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -95,7 +94,9 @@ class Invocation:
         note: str = NOTHING_CHANGED,
     ) -> T:
         """The answer of any controller. Errors: `ClientError`."""
-        from libs.client.api.client import open_client  # noqa: PLC0415 - see above
+        import asyncio  # noqa: PLC0415 - see above
+
+        from libs.client.api.client import open_client  # noqa: PLC0415
 
         async def asking() -> T:
             agent = f"deis/{version()}"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from libs.client.errors import Interrupted
 from libs.client.ticker import Ticker
 
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
@@ -105,8 +106,9 @@ class Screen:
         with Ticker(self._out, start, lively=self.lively) as ticker:
             try:
                 yield ending
-            except BaseException:
-                ending.text = self.styled("failed", RED)
+            except BaseException as error:
+                interrupted = isinstance(error, Interrupted | KeyboardInterrupt)
+                ending.text = self.styled("interrupted" if interrupted else "failed", RED)
                 raise
             finally:
                 ending.seconds = ticker.seconds

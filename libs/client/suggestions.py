@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
 from libs.client.api.errors import ClientError
@@ -13,7 +12,9 @@ SECONDS = 2.0  # nobody waits longer for a suggestion
 
 def app_names(incomplete: str) -> list[str]:
     """The names of the user's apps that begin so; none where the controller cannot be asked."""
-    from libs.client.api.client import open_client  # noqa: PLC0415 - only for a suggestion
+    import asyncio  # noqa: PLC0415 - only for a suggestion
+
+    from libs.client.api.client import open_client  # noqa: PLC0415
 
     async def ask() -> list[str]:
         profile = Profiles(profile_path(os.environ)).load()

@@ -9,6 +9,8 @@ from urllib.parse import unquote
 class ClientError(Exception):
     """Something that the user must know or mend; its text names the thing, the value and the remedy."""
 
+    exit_status = 1
+
 
 class InvalidController(ClientError):
     """The controller's URL cannot be used as one."""

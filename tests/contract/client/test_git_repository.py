@@ -1,0 +1,62 @@
+"""The app's name and the git remote, in a real repository."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests.contract.client.conftest import Deis
+from tests.contract.client.stand_in import StandIn
+
+
+def git(deis: Deis, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=deis.directory, capture_output=True, text=True, check=True, timeout=30
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def repository(deis: Deis) -> Deis:
+    git(deis, "init", "--quiet")
+    return deis
+
+
+async def test_a_created_app_is_known_to_git(repository: Deis, stand_in: StandIn) -> None:
+    told = await repository("create", "ink")
+    url = "ssh://git@deis.localhost:2222/ink.git"
+    assert told.out == (
+        f"Creating Application... done, created ink\nGit remote deis added\nremote available at {url}\n"
+    )
+    assert git(repository, "remote", "get-url", "deis").strip() == url
+
+
+async def test_the_app_is_the_remotes_before_it_is_the_directorys(repository: Deis, stand_in: StandIn) -> None:
+    git(repository, "remote", "add", "origin", "git@github.com:ada/paper.git")
+    git(repository, "remote", "add", "deis", "ssh://git@deis.localhost:2222/ink.git")
+    stand_in.app("ink")
+    stand_in.app("paper")
+    assert (await repository("ps")).out.startswith("=== ink Processes\n")
+    assert (await repository("ps", "-a", "paper")).out.startswith("=== paper Processes\n")
+
+
+async def test_a_remotes_name_that_is_taken_does_not_hide_that_the_app_is_there(repository: Deis) -> None:
+    git(repository, "remote", "add", "deis", "ssh://git@elsewhere:2222/old.git")
+    told = await repository("create", "ink", status=1)
+    assert told.out == "Creating Application... done, created ink\n"
+    assert "already exists" in told.err
+    assert "deis git:remote -a ink -r OTHER" in told.err
+    await repository("git:remote", "-a", "ink", "-r", "prod")
+    assert git(repository, "remote", "get-url", "prod").strip().endswith("/ink.git")
+
+
+async def test_a_destroyed_app_is_forgotten_by_git(repository: Deis) -> None:
+    await repository("create", "ink")
+    assert (await repository("destroy", "--confirm=ink")).out.endswith("Git remote deis removed\n")
+    assert git(repository, "remote") == ""
+
+
+async def test_no_remote_is_added_where_none_is_wanted(repository: Deis) -> None:
+    await repository("create", "ink", "--no-remote")
+    assert git(repository, "remote") == ""
