@@ -49,6 +49,17 @@ class Actual:
             for name, server in servers.items():
                 yield backend, name, server
 
+    def copy(self) -> Actual:
+        """One that can be changed without changing this one."""
+        return Actual(
+            dict(self.hosts), dict(self.slots), {backend: dict(those) for backend, those in self.servers.items()}
+        )
+
+    def all_keys(self) -> Iterator[tuple[str, str]]:
+        """Every server's back end and name."""
+        for backend, name, _ in self.all_servers():
+            yield backend, name
+
     def apply(self, command: Command) -> None:
         """Change as HAProxy does when it accepts the command."""
         match command:

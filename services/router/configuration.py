@@ -23,7 +23,7 @@ TOO_SLOW = "This app took too long to answer."
 
 
 def render(structure: Structure, picture: Actual) -> str:
-    """`haproxy.cfg`. Its description carries the structure's digest, so that a running HAProxy can tell which it has."""
+    """`haproxy.cfg`. Its description carries the structure's digest, so that a running HAProxy tells which it has."""
     return _render(structure, picture, digest(structure))
 
 

@@ -1,0 +1,59 @@
+"""Tells the deployer what HAProxy confirmed, in `routers/<id>`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from libs.keyspace.document import now
+from libs.keyspace.records import Router, RouterView
+from libs.store.session import Session
+from services.router.acks import same_but_counts, views
+from services.router.drains import Drains
+from services.router.haproxy import HAProxy
+from services.router.wanted import Wanted
+
+COUNTS_EVERY = 1.0  # seconds between two writes that differ in counts only; a transition is written at once
+
+
+class Acknowledging:
+    """Publishes this router's views under `key`. It is silent until HAProxy was read and every mirror is complete.
+
+    While HAProxy cannot be read, the last word stands.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts that it speaks of
+        self,
+        session: Session,
+        *,
+        key: str,
+        node: str,
+        haproxy: HAProxy,
+        wanted: Wanted,
+        drains: Drains,
+        clock: Callable[[], float],
+    ) -> None:
+        self._session = session
+        self._key = key
+        self._node = node
+        self._haproxy = haproxy
+        self._wanted = wanted
+        self._drains = drains
+        self._clock = clock
+        self._said: dict[str, RouterView] | None = None
+        self._said_at = float("-inf")
+
+    async def acknowledge(self) -> None:
+        """The loop's body."""
+        if not (self._haproxy.adopted and not self._haproxy.doubt and self._wanted.complete):
+            return
+        found = views(
+            self._wanted.planned(), self._wanted.retirements(), self._haproxy.actual, self._drains.in_flight()
+        )
+        if found == self._said:
+            return
+        recent = self._clock() - self._said_at < COUNTS_EVERY
+        if self._said is not None and recent and same_but_counts(found, self._said):
+            return
+        self._said, self._said_at = found, self._clock()
+        word = Router(node=self._node, instances=found, applied=now())
+        await self._session.publish(self._key, word.encode())

@@ -1,0 +1,129 @@
+"""HAProxy as it was last seen, and the one way to change it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
+
+from services.router import answers
+from services.router.actual import Actual
+from services.router.commands import Command, DeleteServer, Maps, accepted, line
+from services.router.files import Files
+from services.router.runtime import HAProxyUnavailable, Runtime
+from services.router.structure import CONTROLLER_BACKEND
+
+log = structlog.get_logger("router")
+
+FIRST_PAUSE = 0.02  # seconds between two tries to reach it; doubled up to LONGEST_PAUSE
+LONGEST_PAUSE = 0.5
+
+
+class HAProxyRefused(Exception):
+    """HAProxy refused a command: it is not in the state that we thought."""
+
+
+class HAProxy:
+    """A running HAProxy. `actual` is what it has, as confirmed by itself; `adopted` says whether that was ever read.
+
+    `doubt`: a command was refused, its answer lost, or HAProxy is another process: look before the next change.
+    Hold `changing` from the moment that a change is decided on `actual` until it is applied.
+    """
+
+    def __init__(self, files: Files, backends: Iterable[str]) -> None:
+        self._runtime = Runtime(files.runtime)
+        self._maps = Maps(str(files.hosts), str(files.slots))
+        self._backends = {*backends, CONTROLLER_BACKEND}
+        self._callbacks: list[Callable[[], None]] = []
+        self.actual = Actual()
+        self.adopted = False
+        self.doubt = True
+        self.description = ""
+        self.pid = 0
+        self.refused = 0
+        self.changing = asyncio.Lock()
+
+    @property
+    def connected(self) -> bool:
+        """Whether it can be spoken to now."""
+        return self._runtime.connected
+
+    def on_connect(self, callback: Callable[[], None]) -> None:
+        """Call back when a conversation with it began: it, or we, may be new."""
+        self._callbacks.append(callback)
+
+    async def keep_connected(self) -> None:
+        """Keep a conversation open, for ever; its end is noticed at once."""
+        pause = FIRST_PAUSE
+        try:
+            while True:
+                try:
+                    await self._runtime.connect()
+                except HAProxyUnavailable as error:
+                    if pause == FIRST_PAUSE:
+                        log.warning("HAProxy does not answer; its supervisor should start it", error=str(error))
+                    await asyncio.sleep(random.uniform(pause / 2, pause))
+                    pause = min(pause * 2, LONGEST_PAUSE)
+                    continue
+                pause = FIRST_PAUSE
+                self.doubt = True
+                for callback in self._callbacks:
+                    callback()
+                await self._runtime.ended()
+                self.doubt = True
+        finally:
+            self._runtime.close()
+
+    def hang_up(self) -> None:
+        """Begin a new conversation: after a reload the old one is with the old process."""
+        self._runtime.close()
+
+    async def look(self) -> None:
+        """Read its whole state; raises `HAProxyUnavailable`."""
+        asked = ("show info", f"show map {self._maps.hosts}", f"show map {self._maps.slots}", "show servers state")
+        said, hosts, slots, servers = await self._runtime.ask(asked)
+        try:
+            about = answers.info(said)
+            found = answers.servers(servers)
+            self.actual = Actual(
+                hosts=answers.table(hosts),
+                slots=answers.table(slots),
+                servers={backend: those for backend, those in found.items() if backend in self._backends},
+            )
+        except answers.BadAnswer as error:
+            raise HAProxyUnavailable(str(error)) from error
+        if int(about["Pid"]) != self.pid:
+            log.info("adopted HAProxy", pid=about["Pid"], servers=sum(map(len, self.actual.servers.values())))
+        self.pid, self.description = int(about["Pid"]), about.get("description", "")
+        self.adopted, self.doubt = True, False
+
+    async def apply(self, commands: Sequence[Command]) -> bool:
+        """Have it do these; False when one was refused, for drift or a race. Raises `HAProxyUnavailable`."""
+        if not commands:
+            return True
+        doubt, self.doubt = self.doubt, True  # until every answer is there
+        heard = await self._runtime.ask([line(command, self._maps) for command in commands])
+        self.doubt = doubt
+        done = True
+        for command, answer in zip(commands, heard, strict=True):
+            if accepted(command, answer):
+                self.actual.apply(command)
+                continue
+            done = False
+            if not isinstance(command, DeleteServer):  # which is refused while a connection is left, as it should be
+                self.doubt = True
+                self.refused += 1
+                log.warning("HAProxy refused", command=line(command, self._maps), answer=answer.strip())
+        return done
+
+    async def in_flight(self, backends: Iterable[str]) -> dict[tuple[str, str], int]:
+        """Requests and tunnels in flight for each server of these back ends; raises `HAProxyUnavailable`."""
+        counts: dict[tuple[str, str], int] = {}
+        try:
+            for answer in await self._runtime.ask([f"show stat {backend} 4 -1" for backend in sorted(backends)]):
+                counts |= answers.sessions(answer)
+        except (answers.BadAnswer, ValueError) as error:
+            raise HAProxyUnavailable(str(error)) from error
+        return counts

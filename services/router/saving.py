@@ -1,0 +1,37 @@
+"""Keeps the files on disk as HAProxy is: what a HAProxy that starts again begins with."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.router.actual import Actual
+from services.router.configuration import kept
+from services.router.haproxy import HAProxy
+from services.router.saved import save
+from services.router.structure import Structure
+
+SETTLE = 0.3  # seconds in which further changes join one write
+
+
+class Saving:
+    """Writes the applied picture, a moment after it changed."""
+
+    def __init__(self, structure: Structure, haproxy: HAProxy) -> None:
+        self._structure = structure
+        self._haproxy = haproxy
+        self._written: Actual | None = None
+
+    async def save_picture(self) -> None:
+        """The loop's body; raises `OSError`."""
+        await asyncio.sleep(SETTLE)
+        if not self._haproxy.adopted:
+            return
+        picture = kept(self._haproxy.actual, self._structure).copy()
+        if picture != self._written:
+            await asyncio.to_thread(save, self._structure, picture)
+            self._written = picture
+
+    def write(self) -> None:
+        """Write it now; raises `OSError`."""
+        save(self._structure, self._haproxy.actual)
+        self._written = None

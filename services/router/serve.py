@@ -1,0 +1,125 @@
+"""The router's parts and its loops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from importlib.metadata import version
+
+from libs.daemon import Daemon, Loop
+from libs.keyspace import Keyspace
+from libs.keyspace.document import now
+from libs.keyspace.records import MeshMember
+from libs.store.opening import open_store
+from libs.store.session import Session
+from libs.store.store import Store
+from services.router.acknowledging import Acknowledging
+from services.router.drains import Drains
+from services.router.haproxy import HAProxy, HAProxyRefused
+from services.router.holding import Holding
+from services.router.meters import Meters, watch
+from services.router.names import endpoint
+from services.router.routing import FULL_LOOK, Routing
+from services.router.runtime import HAProxyUnavailable
+from services.router.saved import load, save
+from services.router.saving import Saving
+from services.router.settings import RouterSettings
+from services.router.slots import Slots
+from services.router.structural import Structural
+from services.router.structure import Structure
+from services.router.wanted import Wanted
+from services.router.workers import Master, OldWorkers
+
+
+async def serve(daemon: Daemon) -> None:
+    """Route until the process is asked to end; HAProxy goes on without us."""
+    settings = RouterSettings()
+    async with open_store(settings, name="router") as store:
+        await route(daemon, settings, store)
+
+
+async def route(daemon: Daemon, settings: RouterSettings, store: Store) -> None:
+    """The same over a store that is open."""
+    structure = Structure.of(settings)
+    keys, clock = Keyspace(settings.store_prefix), asyncio.get_running_loop().time
+    meters, holding = Meters(daemon.registry), Holding()
+    haproxy = HAProxy(structure.files, structure.backends)
+    master = Master(structure.files.master)
+    old_workers = OldWorkers(master)
+    wanted = Wanted(store, keys, settings.domain, holding)
+    slots = Slots(structure.backends, clock)
+    routing = Routing(haproxy, wanted, holding=holding, slots=slots, meters=meters, clock=clock)
+    drains = Drains(
+        haproxy,
+        old_workers,
+        wanted=routing.decided,
+        retiring=wanted.retiring,
+        longest=settings.router_drain_seconds,
+        clock=clock,
+    )
+    session = Session(store, ttl=settings.presence_seconds)
+    saving = Saving(structure, haproxy)
+    acknowledging = Acknowledging(
+        session,
+        key=keys.routers.key(settings.router_name),
+        node=settings.node,
+        haproxy=haproxy,
+        wanted=wanted,
+        drains=drains,
+        clock=clock,
+    )
+    structural = Structural(
+        haproxy, master, structure, draining=lambda: bool(drains.leaves), write=saving.write, clock=clock
+    )
+
+    watch(daemon.registry, haproxy, wanted, holding, slots)
+    lost = (HAProxyUnavailable, HAProxyRefused)
+    apply_picture = daemon.loop("apply_picture", routing.apply_picture, every=FULL_LOOK, expected=lost)
+    drain_servers = daemon.loop("drain_servers", drains.drain_servers, every=FULL_LOOK, expected=lost)
+    acknowledge = daemon.loop("acknowledge", acknowledging.acknowledge, every=FULL_LOOK)
+    save_picture = daemon.loop("save_picture", saving.save_picture, every=FULL_LOOK, expected=(OSError,))
+    apply_structure = daemon.loop(
+        "apply_structure", structural.apply_structure, every=FULL_LOOK, expected=(HAProxyUnavailable, OSError)
+    )
+    look_at_old_workers = daemon.loop("look_at_old_workers", old_workers.look, every=10 * FULL_LOOK)
+
+    wanted.on_change(waking(apply_picture, "records changed"))
+    wanted.on_question(waking(acknowledge, "the deployer asks of others"))
+    haproxy.on_connect(waking(apply_picture, "connected"))
+    haproxy.on_connect(waking(look_at_old_workers, "connected"))
+    routing.on_second_look(
+        lambda seconds: asyncio.get_running_loop().call_later(seconds, apply_picture.wake, "second look")
+    )
+    for loop in (acknowledge, drain_servers, save_picture, apply_structure):
+        routing.on_applied(waking(loop, "HAProxy changed"))
+    drains.on_change(waking(acknowledge, "a drain went on"))
+    drains.on_change(waking(apply_structure, "a drain went on"))
+    drains.on_change(lambda: apply_picture.wake("a drain went on") if haproxy.doubt or routing.unplaced else None)
+
+    daemon.ready["HAProxy adopted"] = lambda: haproxy.adopted and haproxy.connected
+    daemon.ready["records listed"] = lambda: wanted.complete
+    daemon.ready["presence held"] = lambda: session.held
+    if not structure.files.configuration.exists():
+        save(structure, load(structure.files))
+    await session.publish(
+        keys.mesh.key("router", settings.router_name), announcement(daemon, settings, structure.port).encode()
+    )
+    await daemon.run(keep_connected=haproxy.keep_connected(), keep_present=session.run(), **wanted.tasks())
+
+
+def waking(loop: Loop, reason: str) -> Callable[[], None]:
+    """A callback that asks `loop` to look again."""
+    return lambda: loop.wake(reason)
+
+
+def announcement(daemon: Daemon, settings: RouterSettings, port: int) -> MeshMember:
+    """This router's record in the mesh: where its apps answer."""
+    return MeshMember(
+        service=daemon.name,
+        id=settings.router_name,
+        node=settings.node,
+        url=f"http://{endpoint(settings.node_address, port)}",
+        admin_url=daemon.admin_url,
+        version=version("deis"),
+        started=now(),
+    )
