@@ -258,8 +258,8 @@ def _of_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 def own_bridge() -> Iterator[str]:
     """The name of a new bridge, for `dockerd --bridge`; it is gone behind the body.
 
-    With `--bridge=none` a dockerd deletes the host's `docker0`, and so breaks the machine's own engine; without the option
-    it shares that.
+    With `--bridge=none` a dockerd deletes the host's `docker0`, and so breaks the machine's own engine; without the
+    option it shares that.
     """
     name = f"deis-t{random.getrandbits(32):08x}"
     address = IPv4Network(free_subnet())[1]
