@@ -6,6 +6,7 @@ compare-and-swap), `session` (a lease whose loss is an event), `election` (one l
 restored store is held at the door). A daemon begins with `opening.open_store`.
 """
 
+from libs.store.election import Election
 from libs.store.errors import (
     HistoryLost,
     LeaseLost,
@@ -13,7 +14,12 @@ from libs.store.errors import (
     StoreError,
     StoreHeld,
     StoreUnavailable,
+    TooLarge,
 )
+from libs.store.mirror import Mirror, Moved
+from libs.store.opening import open_store
+from libs.store.session import Session
+from libs.store.shelf import Shelf, Stored
 from libs.store.store import (
     ABSENT,
     ANY,
@@ -33,6 +39,7 @@ __all__ = [
     "ANY",
     "Batch",
     "Change",
+    "Election",
     "Entry",
     "Expect",
     "Expected",
@@ -41,9 +48,16 @@ __all__ = [
     "Lease",
     "LeaseLost",
     "Listing",
+    "Mirror",
+    "Moved",
+    "Session",
+    "Shelf",
     "StaleRevision",
     "Store",
     "StoreError",
     "StoreHeld",
     "StoreUnavailable",
+    "Stored",
+    "TooLarge",
+    "open_store",
 ]

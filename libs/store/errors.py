@@ -33,3 +33,7 @@ class HistoryLost(StoreError):
 
 class LeaseLost(StoreError):
     """The lease ended: its keys are gone, and others may act in our place."""
+
+
+class TooLarge(StoreError):
+    """The store refuses a value for its size (etcd: a request of more than 1.5 MiB): trying again is of no use."""

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from libs.store.errors import HistoryLost, LeaseLost, StaleRevision
-from libs.store.store import ABSENT, ANY, Batch, Change, Entry, Expected, Listing
+from libs.store.errors import HistoryLost, LeaseLost, StaleRevision, TooLarge
+from libs.store.store import ABSENT, ANY, Batch, Change, Entry, Expected, Identity, Listing
 
+LARGEST = 1_572_864  # bytes of a value: etcd's limit of a request (--max-request-bytes)
 HISTORY = 20_000  # changes kept; the older half is compacted away beyond it
 
 
@@ -45,6 +46,11 @@ class Ledger:
         """The revision of the last write."""
         return self.pages.revision
 
+    @property
+    def identity(self) -> Identity:
+        """Which store this is; each restore begins a term, as a restart does."""
+        return Identity(self.cluster, self.revision, self.restarts)
+
     def get(self, key: str) -> Entry | None:
         """The entry, None when there is none."""
         return self.pages.entries.get(key)
@@ -57,6 +63,8 @@ class Ledger:
 
     def put(self, key: str, value: bytes, *, expect: Expected = ANY, lease: int | None = None) -> int:
         """Write; raises `StaleRevision` first, then `LeaseLost`, as etcd's transaction does."""
+        if len(value) > LARGEST:
+            raise TooLarge(f"{key}: {len(value)} bytes; etcd takes requests of at most {LARGEST}")
         old = self._expected(key, expect)
         if lease is not None and lease not in self.pages.leases:
             raise LeaseLost(f"the lease of {key} ended")

@@ -63,10 +63,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which store this is, and how far it has come: what tells a restored one from the one we knew."""
+    """Which store this is, and how far it has come: what tells a restored one from the one we knew.
+
+    `term` counts the elections of the store's own leader: it grows with each restart of the store (0 where unknown).
+    """
 
     cluster: str
     revision: int
+    term: int = 0
 
 
 class Lease(Protocol):

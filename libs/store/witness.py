@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -21,8 +22,9 @@ log = structlog.get_logger("store")
 class Witness:
     """Judges each linearizable answer by what was known before its request was sent; holds a store that is not ours.
 
-    A store is held when its cluster id is another one, or when its revision is lower than the known one: etcd wiped and
-    started again with the same name and peers has the same cluster id. In memory it is exact; its file follows.
+    A store is held when its cluster id is another one, or when its revision or its term is lower than the known one: an
+    etcd that was wiped and started again with the same name and peers has the same cluster id. In memory it is exact;
+    its file follows.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -30,7 +32,7 @@ class Witness:
         self.known: Identity | None = None
         self.contact = datetime.min.replace(tzinfo=UTC)  # the last answer that passed
         self.held: str | None = None  # the reason, while the store is held
-        self.rewound = False  # held for its revision: only an operator can say that it is right
+        self.stranger: Identity | None = None  # what was met instead, while it is held
         self.changed = asyncio.Event()  # since the file was last written
         self.decided = asyncio.Event()  # set while the store is held
         self._acceptances = 0
@@ -47,10 +49,10 @@ class Witness:
             log.warning("the witness file cannot be read: the store is taken as it is", path=str(path))
             return witness
         if kept:
-            witness.known = Identity(kept["cluster"], kept["revision"])
+            witness.known = Identity(**kept["known"])
             witness.contact = datetime.fromisoformat(kept["contact"])
             if kept["held"]:
-                witness._hold(kept["held"], rewound=kept["rewound"])
+                witness._hold(kept["held"], Identity(**kept["stranger"]))
         return witness
 
     def save(self) -> None:
@@ -59,11 +61,10 @@ class Witness:
         if self._path is None or self.known is None:
             return
         kept = {
-            "cluster": self.known.cluster,
-            "revision": self.known.revision,
+            "known": asdict(self.known),
             "contact": self.contact.isoformat(),
             "held": self.held,
-            "rewound": self.rewound,
+            "stranger": asdict(self.stranger) if self.stranger else None,
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_suffix(".new")
@@ -94,30 +95,47 @@ class Witness:
     def came_to(self, revision: int) -> None:
         """A watch showed that the store has come this far."""
         if self.known and revision > self.known.revision:
-            self._know(Identity(self.known.cluster, revision))
+            self._know(replace(self.known, revision=revision))
 
     def accept(self, identity: Identity) -> None:
         """Take this store for the one we know from now on."""
-        self.held, self.rewound = None, False
+        self.held, self.stranger = None, None
         self.decided.clear()
         self._acceptances += 1
         self.known = None
         self._know(identity)
 
     def knows(self, identity: Identity) -> bool:
-        """Whether this is the known store again, that another one stood in for; a rewound one is never known again."""
-        if self.rewound or self.known is None:
+        """Whether this is the known store again, that a stranger stood in for; what is not is the stranger.
+
+        A stranger that has grown past the known revision stays one: its term is the same until it is started again.
+        """
+        known, stranger = self.known, self.stranger
+        if known is None or stranger is None or identity.cluster != known.cluster:
             return False
-        return identity.cluster == self.known.cluster and identity.revision >= self.known.revision
+        again = stranger.cluster != known.cluster or identity.term != stranger.term
+        if again and identity.revision >= known.revision and identity.term >= known.term:
+            return True
+        if identity.term != stranger.term:
+            self.stranger = identity
+            self.changed.set()
+        return False
 
     def _judge(self, identity: Identity, floor: Identity | None) -> None:
         if self.known and identity.cluster != self.known.cluster:
-            self._hold(f"its cluster id is {identity.cluster}, and we know {self.known.cluster}", rewound=False)
+            self._hold(f"its cluster id is {identity.cluster}, and we know {self.known.cluster}", identity)
         elif floor and identity.revision < floor.revision:
-            self._hold(f"its revision went back from {floor.revision} to {identity.revision}", rewound=True)
+            self._hold(f"its revision went back from {floor.revision} to {identity.revision}", identity)
+        elif floor and identity.term < floor.term:
+            self._hold(f"its term went back from {floor.term} to {identity.term}: it began anew", identity)
         self.refuse_while_held()
-        revision = max(identity.revision, self.known.revision if self.known else 0)
-        self._know(Identity(identity.cluster, revision))
+        if self.known:
+            identity = replace(
+                identity,
+                revision=max(identity.revision, self.known.revision),
+                term=max(identity.term, self.known.term),
+            )
+        self._know(identity)
 
     def _know(self, identity: Identity) -> None:
         self.contact = datetime.now(UTC)
@@ -125,8 +143,8 @@ class Witness:
             self.known = identity
             self.changed.set()
 
-    def _hold(self, reason: str, *, rewound: bool) -> None:
-        self.held, self.rewound = reason, rewound
+    def _hold(self, reason: str, stranger: Identity) -> None:
+        self.held, self.stranger = reason, stranger
         self.decided.set()
         self.changed.set()
         log.error(

@@ -123,7 +123,7 @@ class MemoryStore:
 
     async def identity(self) -> Identity:
         """See `Store.identity`."""
-        return await self.answer(lambda: Identity(self._ledger.cluster, self._ledger.revision))
+        return await self.answer(lambda: self._ledger.identity)
 
     async def close(self) -> None:
         """Break this client's watches."""
@@ -165,7 +165,7 @@ class MemoryStore:
         try:
             done = verb()
         finally:
-            judge(Identity(self._ledger.cluster, self._ledger.revision))
+            judge(self._ledger.identity)
         if write and self._line.lose_answers:
             raise StoreUnavailable("the answer was lost")
         return done
