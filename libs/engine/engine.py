@@ -98,10 +98,15 @@ class Population:
 
 @dataclass(frozen=True, slots=True)
 class EngineEvent:
-    """Something happened to an instance: look again. `name` is empty where everything must be looked at."""
+    """Something happened to an instance: look again. `name` is empty where everything must be looked at.
+
+    `ended` is when its process ended, where that is what happened, on the clock of `Instance.started`: a run that began
+    before is over, although a look may have to wait until the engine has tidied up. An event may be told twice.
+    """
 
     name: str
     action: str  # start, die, destroy, …: the engine's word, for people
+    ended: datetime | None = None
 
 
 class Engine(Protocol):

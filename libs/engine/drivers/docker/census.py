@@ -16,10 +16,10 @@ from libs.engine.labels import PLATFORM, BadLabels, Labelled, read
 
 AT_ONCE = 8  # inspections under way together
 
-# A remembered inspection is used for so long, and not of a container that just began. Within these bounds the list's
-# words cannot hide a new start: its uptime would be told in seconds, and be at least so many short of the old one's.
+# A remembered inspection is used for so long, and not if the container had only just begun then. Within these bounds
+# the list's words cannot hide a new start: its uptime is told in seconds, and is at least so many short of the old one.
 REMEMBERED_SECONDS = 50.0
-YOUNG_SECONDS = 10.0
+YOUNG_SECONDS = 5.0
 
 STATES: dict[str, State] = {
     "created": "created",
@@ -38,6 +38,7 @@ class Sighting:
 
     instance: Instance
     at: float  # seconds since the epoch, as the engine's own times
+    told: int = 0  # how many events had told of it
 
     def holds(self, state: str, status: str, now: float) -> bool:
         """Whether the list's row says that nothing happened since."""
@@ -45,8 +46,10 @@ class Sighting:
         since = seen.started if state == "running" else seen.finished
         if state != seen.state or since is None or not 0 <= now - self.at < REMEMBERED_SECONDS:
             return False
-        age = now - since.timestamp()
-        return age >= YOUNG_SECONDS and foretold(status, state=state, seconds=age, exit_code=seen.exit_code)
+        began = since.timestamp()
+        if self.at - began < YOUNG_SECONDS:
+            return False
+        return foretold(status, state=state, seconds=now - began, exit_code=seen.exit_code)
 
 
 class Census:
@@ -57,6 +60,7 @@ class Census:
         self._platform = platform
         self._network = network
         self._sightings: dict[str, Sighting] = {}  # by container id
+        self._told: dict[str, int] = {}  # how many events told of a container, by id
         self._exits: dict[str, int] = {}  # the last that was seen, by container id: the engine forgets it
 
     async def population(self) -> Population:
@@ -77,8 +81,14 @@ class Census:
         for gone in self._sightings.keys() - known.keys():
             del self._sightings[gone]
             self._exits.pop(gone, None)
+            self._told.pop(gone, None)
         there = [self._sightings[id_].instance for id_ in known if id_ in self._sightings]
         return Population(tuple(sorted(there, key=lambda seen: seen.name)), tuple(strangers))
+
+    def told(self, container_id: str) -> None:
+        """An event told of it: what was seen before does not hold, nor does the list, which the engine updates last."""
+        if container_id in self._sightings:
+            self._told[container_id] = self._told.get(container_id, 0) + 1
 
     def exited(self, container_id: str, code: int) -> None:
         """An event told this exit code."""
@@ -92,6 +102,7 @@ class Census:
 
         async def look(id_: str, labelled: Labelled) -> None:
             async with turn:
+                told = self._told.get(id_, 0)
                 try:
                     found = await self._wire.ask("GET", f"containers/{id_}/json")
                 except Refusal as refusal:
@@ -103,14 +114,15 @@ class Census:
             if STATES.get(state["Status"]) in {"exited", "restarting"}:
                 self._exits[id_] = state["ExitCode"]
             self._sightings[id_] = Sighting(
-                as_instance(found, labelled, network=self._network, last_exit=self._exits.get(id_)), now
+                as_instance(found, labelled, network=self._network, last_exit=self._exits.get(id_)), now, told
             )
 
         try:
             async with asyncio.TaskGroup() as group:
                 for id_, (row, labelled) in known.items():
                     sighting = self._sightings.get(id_)
-                    if sighting is None or not sighting.holds(row["State"], row["Status"], now):
+                    heard = sighting is not None and sighting.told != self._told.get(id_, 0)
+                    if sighting is None or heard or not sighting.holds(row["State"], row["Status"], now):
                         group.create_task(look(id_, labelled), name=f"inspect {id_[:12]}")
         except* EngineUnavailable as group_of_same:
             raise group_of_same.exceptions[0] from None

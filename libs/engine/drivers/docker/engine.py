@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any, TypeVar
 
@@ -147,9 +148,12 @@ class DockerEngine:
             actor = event.get("Actor") or {}
             attributes = actor.get("Attributes") or {}
             code = attributes.get("exitCode", "")
-            if event.get("Action") == "die" and code.isdigit():
+            died = event.get("Action") == "die"
+            self._census.told(actor.get("ID", ""))
+            if died and code.isdigit():
                 self._census.exited(actor.get("ID", ""), int(code))
-            yield EngineEvent(attributes.get("name", ""), event.get("Action", ""))
+            ended = datetime.fromtimestamp(event["timeNano"] / 1e9, UTC) if died and "timeNano" in event else None
+            yield EngineEvent(attributes.get("name", ""), event.get("Action", ""), ended)
         raise EngineUnavailable("the engine ended its stream of events")
 
     async def _own(self, name: str) -> dict[str, Any] | None:

@@ -119,8 +119,9 @@ class Host:
 
     def tell(self, row: Row, action: str) -> None:
         """Tell everybody who listens."""
+        event = EngineEvent(row.spec.name, action, ended=row.instance.finished if action == "die" else None)
         for listener in list(self.listeners):
-            listener(row.platform, EngineEvent(row.spec.name, action))
+            listener(row.platform, event)
         self.wake()
 
     def wake(self) -> None:

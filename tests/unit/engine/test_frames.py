@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.engine import LogPiece
+from libs.engine.drivers.docker.frames import HEADER, BadFrame, FrameReader, nanoseconds
+
+SECOND = 1_000_000_000
+pieces = st.builds(
+    LogPiece, at=st.integers(0, 4 * 10**9 * SECOND - 1), stream=st.sampled_from(["stdout", "stderr"]), data=st.binary()
+)
+
+
+def framed(piece: LogPiece) -> bytes:
+    moment = datetime.fromtimestamp(piece.at // SECOND, UTC)
+    stamp = f"{moment:%Y-%m-%dT%H:%M:%S}.{piece.at % SECOND:09d}Z".encode()
+    payload = stamp + b" " + piece.data
+    return HEADER.pack(1 if piece.stream == "stdout" else 2, len(payload)) + payload
+
+
+@given(st.lists(pieces), st.lists(st.integers(1, 40)))
+def test_pieces_come_whole_however_the_bytes_are_cut(sent: list[LogPiece], cuts: list[int]) -> None:
+    data, reader = b"".join(map(framed, sent)), FrameReader()
+    read: list[LogPiece] = []
+    for cut in cuts:
+        read += reader.feed(data[:cut])
+        data = data[cut:]
+    read += reader.feed(data)
+    assert read == sent
+
+
+@pytest.mark.parametrize(
+    ("stamp", "expected"),
+    [
+        ("1970-01-01T00:00:01.000000002Z", SECOND + 2),
+        ("2026-11-23T10:12:54.003942744Z", 1795428774 * SECOND + 3942744),
+        ("2026-11-23T10:12:54.5Z", 1795428774 * SECOND + 500000000),
+        ("2026-11-23T12:12:54.003942744+02:00", 1795428774 * SECOND + 3942744),
+    ],
+)
+def test_times_are_read_to_the_nanosecond(stamp: str, expected: int) -> None:
+    assert nanoseconds(stamp) == expected
+
+
+@pytest.mark.parametrize(
+    "stamp", ["", "yesterday", "2026-11-23T10:12:54Z", "2026-13-23T10:12:54.0Z", "2026-11-23T10:12:54.0"]
+)
+def test_what_is_no_time_is_refused(stamp: str) -> None:
+    with pytest.raises(BadFrame):
+        nanoseconds(stamp)
+
+
+@pytest.mark.parametrize("data", [HEADER.pack(7, 3) + b"abc", HEADER.pack(1, 1 << 30), HEADER.pack(1, 6) + b"notime"])
+def test_what_is_no_frame_is_refused(data: bytes) -> None:
+    with pytest.raises(BadFrame):
+        FrameReader().feed(data)
