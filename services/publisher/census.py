@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import structlog
 from pydantic import ValidationError
@@ -53,9 +54,29 @@ class Census:
         self.strangers: tuple[seam.Stranger, ...] = ()
         self._node = node
         self._known: dict[str, tuple[seam.Instance, Instance]] = {}
+        self._ended: dict[Key, datetime] = {}
 
-    def take(self, population: seam.Population) -> Mapping[Key, Instance]:
-        """Make a complete answer of the engine the present census; strangers are said once."""
+    @property
+    def ended(self) -> frozenset[Key]:
+        """Instances whose present run is over by the engine's own word, although no look has shown it yet."""
+        return frozenset(self._ended)
+
+    def hear(self, event: seam.EngineEvent) -> None:
+        """An event of the engine."""
+        _, record = self._known.get(event.name, (None, None))
+        if event.ended is not None and record is not None and (record.started is None or record.started < event.ended):
+            self._ended[record.app, record.id] = event.ended
+
+    async def look(self, engine: seam.Engine) -> Mapping[Key, Instance]:
+        """Ask the engine, and take its answer for the present census. Raises `EngineUnavailable`."""
+        heard = dict(self._ended)
+        seen = self._take(await engine.instances())
+        for key, at in heard.items():  # what was heard while it answered may be news to the answer
+            if self._ended.get(key) == at:
+                del self._ended[key]
+        return seen
+
+    def _take(self, population: seam.Population) -> Mapping[Key, Instance]:
         known: dict[str, tuple[seam.Instance, Instance]] = {}
         for seen in population.instances:
             before = self._known.get(seen.name)

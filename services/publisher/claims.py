@@ -15,10 +15,14 @@ ROUTED = frozenset({"web", "cmd"})  # as in v1: only these types have a port
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The node's instances. Only where `complete` (the engine's own full answer) does absence mean gone."""
+    """The node's instances. Only where `complete` (the engine's own full answer) does absence mean gone.
+
+    `ended` are those whose run is over, whatever their record says.
+    """
 
     instances: Mapping[Key, Instance]
     complete: bool
+    ended: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,10 @@ def wanted_services(  # noqa: PLR0913 - every fact that it rests on, named
     for key, instance in seen.instances.items():
         old = published.get(key)
         mine = old if old is not None and old.node == node else None
-        claim = claim_of(instance, verdicts.get(key), key in retiring, mine, now)
+        if key in seen.ended:
+            claim: Service | str = "its process has ended"
+        else:
+            claim = claim_of(instance, verdicts.get(key), key in retiring, mine, now)
         if isinstance(claim, Service):
             claims.wanted[key] = claim
         elif mine is not None:

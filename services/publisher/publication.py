@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from libs.engine.engine import Engine
+from libs.engine.engine import Engine, EngineEvent
 from libs.keyspace.document import now
 from libs.keyspace.records import Health, Instance, Retiring, Service
 from libs.store.mirror import Mirror
@@ -54,14 +54,19 @@ class Publication:
         self._withdrawals = Counter("deis_publisher_withdrawals", "Addresses withdrawn.", registry=registry)
 
     def on_census(self, callback: Callable[[], None]) -> None:
-        """Call when the engine has answered, before anything is written."""
+        """Call when more is known of the engine's instances, before anything is written."""
         self._listeners.append(callback)
+
+    def hear(self, event: EngineEvent) -> None:
+        """An event of the engine; one that says that a run is over withdraws its address before the next look."""
+        self.census.hear(event)
+        if event.ended is not None:
+            self._tell()
 
     async def publish_instances(self) -> None:
         """Look at the engine, and write the instances that differ. Raises `EngineUnavailable`: then nothing changes."""
-        seen = self.census.take(await self._engine.instances())
-        for listener in self._listeners:
-            listener()
+        seen = await self.census.look(self._engine)
+        self._tell()
         states = Tally(instance.state for instance in seen.values())
         self._states.clear()
         for state, count in states.items():
@@ -95,8 +100,12 @@ class Publication:
         await self._services.apply(claims.wanted.items(), claims.withdrawn)
         self._withdrawals.inc(len(claims.withdrawn))
 
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
+
     def _seen(self) -> Seen:
         if self.census.instances is not None:
-            return Seen(self.census.instances, complete=True)
+            return Seen(self.census.instances, complete=True, ended=self.census.ended)
         recorded = self._instances.all().items()
         return Seen({(app, id_): instance for (_, app, id_), instance in recorded}, complete=False)

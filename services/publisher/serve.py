@@ -81,7 +81,9 @@ async def publish(daemon: Daemon, settings: PublisherSettings, store: Store, eng
         mirror_health=health.run(),
         mirror_retiring=retiring.run(),
         keep_node_present=session.run(),
-        follow_engine=keep_running("follow_engine", lambda: follow(engine, look), expected=(EngineUnavailable,)),
+        follow_engine=keep_running(
+            "follow_engine", lambda: follow(engine, publication, look), expected=(EngineUnavailable,)
+        ),
     )
 
 
@@ -103,8 +105,9 @@ def announcement(daemon: Daemon, node: str) -> MeshMember:
     )
 
 
-async def follow(engine: Engine, look: Loop) -> None:
+async def follow(engine: Engine, publication: Publication, look: Loop) -> None:
     """Look at the engine when it says that something happened; its first word is that it can be heard."""
     async with engine.events() as events:
         async for event in events:
+            publication.hear(event)
             look.wake(f"{event.action} {event.name}".strip() or "following the engine")

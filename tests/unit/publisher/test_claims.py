@@ -109,6 +109,13 @@ def test_an_exit_withdraws_the_record() -> None:
         assert found.withdrawn == {KEY: f"it is {state}, last exit 3"}
 
 
+def test_an_end_that_was_heard_of_withdraws_the_record_whatever_the_last_look_said() -> None:
+    seen = Seen({KEY: instance()}, complete=True, ended=frozenset({KEY}))
+    ready = {KEY: verdict(ready=True)}
+    found = wanted_services(node="n1", seen=seen, verdicts=ready, retiring=(), published={KEY: service()}, now=at(9))
+    assert found == Claims({}, {KEY: "its process has ended"})
+
+
 def test_a_restart_that_was_seen_late_withdraws_the_record_of_the_run_before() -> None:
     found = claims(instance(started=at(9)), published={KEY: service()})
     assert found.wanted == {}

@@ -127,6 +127,18 @@ async def test_a_crash_withdraws_the_address_and_a_new_pass_publishes_it_again(p
         assert again.published > first.published
 
 
+async def test_a_crash_withdraws_the_address_before_the_engine_has_answered_again(platform: Platform) -> None:
+    engine = platform.engine.fork()
+    async with publisher(platform, engine=engine):
+        await platform.routed("a1")
+        engine.delay = 3600
+        platform.engine.kill("shop_v2.web.1-a1")
+        await eventually(lambda: gone(platform, "a1"))
+        recorded = await platform.instance("a1")
+        assert recorded is not None
+        assert recorded.state == "running", "nothing was read yet"
+
+
 async def test_a_retiring_instance_is_withdrawn(platform: Platform) -> None:
     async with publisher(platform):
         await platform.routed("a1")
