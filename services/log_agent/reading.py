@@ -46,13 +46,15 @@ class Reading:
     def add(self, piece: LogPiece) -> list[bytes]:
         """The stored lines that this piece completes."""
         stream = self._out if piece.stream == "stdout" else self._err
-        newest_found = self._newest.track.found
+        newest_found, before = self._newest.track.found, stream.track.place
         seen = stream.track.take(piece.at)
         if seen is Seen.OLD:
             return []
         stored: list[bytes] = []
         if seen is Seen.NEW_AFTER_LOSS and not newest_found and not self.gaps:
             stored.append(self._gap(piece.at))
+        if stream.joiner.open and piece.at != stream.begun:
+            stored += self._end(stream, before)
         if not stream.joiner.open:
             stream.begun = piece.at
         stored += self._stored(stream, stream.begun, stream.joiner.add(piece.data))
@@ -66,9 +68,18 @@ class Reading:
         stored: list[bytes] = []
         for stream in (self._out, self._err):
             if stream.joiner.open:
-                stored += self._stored(stream, stream.begun, stream.joiner.end())
-                stream.place = stream.track.place
-                self._last = stream.place.at
+                stored += self._end(stream, stream.track.place)
+        return stored
+
+    def _end(self, stream: Stream, place: Place) -> list[bytes]:
+        """End the open line, whose newline never came: its last piece was at `place`.
+
+        Pieces of one line share its time, so a piece of another time is another line (Docker 20.10's log driver `local`
+        does not store the newline of a line of several pieces).
+        """
+        stored = self._stored(stream, stream.begun, stream.joiner.end())
+        stream.place = place
+        self._last = place.at
         return stored
 
     def _stored(self, stream: Stream, at: int, lines: list[Joined]) -> list[bytes]:

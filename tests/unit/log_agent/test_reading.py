@@ -178,3 +178,15 @@ def test_a_text_that_is_no_position_is_refused(text: str) -> None:
 def test_a_position_is_its_text() -> None:
     position = Position(1, Place(2, 3, 4), Place(5, 6, 7))
     assert Position.decode(position.encode()) == position
+
+
+def test_a_piece_of_another_time_is_another_line_though_the_newline_is_missing() -> None:
+    reading = Reading()
+    for data in (b"x" * 16384, b"y"):
+        assert reading.add(piece(BEGIN, data)) == []
+    behind_nothing = reading.position
+    assert times(lines(reading.add(piece(BEGIN + 1, b"begun ")))) == [b"x" * 16384 + b"y"]
+    assert behind_nothing.out.nth == 0
+    assert reading.position.out == Place(BEGIN, 2, BEGIN)
+    assert times(lines(reading.add(piece(BEGIN + 1, b"and ended\n")))) == [b"begun and ended"]
+    assert reading.position.out == Place(BEGIN + 1, 2, BEGIN + 1)
