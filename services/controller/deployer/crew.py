@@ -49,7 +49,7 @@ def muster(view: View, draft: Rollout) -> Crew:
     entries = [mark_running(view, entry) for entry in draft.planned if not _over(view, entry)]
     known = {entry.id for entry in entries}
     newcomers = [i for i in view.live.values() if i.identity.release == draft.release and i.identity.id not in known]
-    wanted = _wanted(view, entries)
+    wanted = _wanted(view, [entry for entry in draft.planned if entry.id not in view.retiring])
     current: dict[Slot, Planned] = {}
     stale: list[Planned] = []
     for entry in sorted(entries, key=lambda entry: (not entry.established, entry.planned, entry.id)):
@@ -125,7 +125,7 @@ def _over(view: View, entry: Planned) -> bool:
 
 
 def _wanted(view: View, entries: list[Planned]) -> tuple[Slot, ...]:
-    """The wanted slots; numbers that are there, of any release, are kept, the highest go first."""
+    """The wanted slots; numbers that are there, of any release, or that vanished, are kept; the highest go first."""
     assert view.build is not None
     taken: dict[str, set[int]] = {}
     for entry in entries:

@@ -13,7 +13,7 @@ def take_up(view: View) -> Rollout:
     """The draft that this look goes on from.
 
     A new intent of the app reopens a settled rollout, and a running one goes on from what is observed. A reopened
-    rollout keeps the instances that the engine has; one that was failing keeps only those that an earlier success left.
+    rollout keeps what is not on its way out; one that was failing keeps only what an earlier success left.
     """
     filed = view.rollouts.get(view.app.release)
     routers = {router.id: router.node for router in view.routers}
@@ -38,7 +38,7 @@ def take_up(view: View) -> Rollout:
 def reopened(view: View, record: Rollout) -> Rollout:
     """The record, begun again for the app's present intent."""
     if record.settled:
-        kept = tuple(entry for entry in record.planned if entry.id in view.live)
+        kept = tuple(entry for entry in record.planned if entry.id not in view.retiring)
     elif record.reason:
         kept = established(record)
     else:

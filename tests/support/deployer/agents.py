@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from libs.engine import Engine, EngineUnavailable, Instance
@@ -12,6 +13,7 @@ from libs.keyspace import records as r
 from libs.keyspace.document import now
 from libs.store import Store, StoreUnavailable
 from libs.store.shelf import Shelf
+from tests.support.waiting import eventually
 
 EVERY = 0.005  # seconds
 
@@ -34,13 +36,18 @@ class Agents:
         self.draining: set[str] = set()  # instances with requests in flight
         self.passes: Callable[[Instance], bool | None] = lambda _: True
         self.verdicts: dict[str, r.Health] = {}
+        self._turns = 0
+
+    async def take_note(self) -> None:
+        """Return once what was switched has come into effect: no turn that began before goes on."""
+        seen = self._turns
+        await eventually(lambda: self._turns >= seen + 2)
 
     async def run(self) -> None:
         while True:
-            try:
+            with suppress(StoreUnavailable, EngineUnavailable):
                 await self.turn()
-            except (StoreUnavailable, EngineUnavailable):
-                pass
+            self._turns += 1
             await asyncio.sleep(EVERY)
 
     async def turn(self) -> None:
