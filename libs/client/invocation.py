@@ -57,11 +57,14 @@ class Invocation:
         return wanted if wanted and wanted > 0 else self.profile().limit
 
     def app(self, named: str | None) -> str:
-        """The app that is meant: `named`, else that of a git remote on the controller's host, else the directory's."""
+        """The app that is meant: `named`, else that of a git remote on the controller's host, else the directory's.
+
+        Errors: `NotLoggedIn`, `BadArgument`.
+        """
+        profile = self.profile()
         if named:
             return named
-        remotes = self.repository.remotes()
-        found = remote_app(remotes, controller_host(self.profile().controller)) if remotes else None
+        found = remote_app(self.repository.remotes(), controller_host(profile.controller))
         if name := found or self.directory.name.lower():
             return name
         raise BadArgument("no app given: use -a APP")

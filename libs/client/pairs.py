@@ -32,18 +32,18 @@ def parse_pairs(texts: Iterable[str], key: re.Pattern[str], *, example: str) -> 
     return pairs
 
 
-def parse_config(texts: Iterable[str]) -> dict[str, str]:
-    """Config values. SSH_KEY is sent in base64, from the file that it names or the key that it is."""
+def parse_config(texts: Iterable[str], directory: Path) -> dict[str, str]:
+    """Config values. SSH_KEY is sent in base64, from the file (seen from `directory`) or the key that it is."""
     pairs = parse_pairs(texts, KEY, example="PASSWORD=secret: letters, digits and _ before the =")
     if "SSH_KEY" in pairs:
-        pairs["SSH_KEY"] = encode_ssh_key(pairs["SSH_KEY"])
+        pairs["SSH_KEY"] = encode_ssh_key(pairs["SSH_KEY"], directory)
     return pairs
 
 
-def encode_ssh_key(value: str) -> str:
+def encode_ssh_key(value: str, directory: Path) -> str:
     """A private key as config carries it; a value that is neither key nor file of one is taken as it is."""
     text = value
-    if "\n" not in value and len(value) < 4096 and (path := Path(value)).is_file():
+    if "\n" not in value and len(value) < 4096 and (path := directory / value).is_file():
         text = path.read_text(encoding="utf-8", errors="replace")
         if not PRIVATE_KEY.search(text):
             raise BadArgument(f'the file "{value}" given as SSH_KEY holds no private key')

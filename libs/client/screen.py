@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -21,8 +22,15 @@ class Screen:
     a pipe there is none of that, and no control character.
     """
 
-    def __init__(self, out: TextIO, err: TextIO, environment: Mapping[str, str]) -> None:
-        self._out, self._err = out, err
+    def __init__(
+        self,
+        out: TextIO,
+        err: TextIO,
+        environment: Mapping[str, str],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._out, self._err, self._clock = out, err, clock
         dumb = environment.get("TERM") == "dumb"
         self.lively = out.isatty() and not dumb
         allowed = not environment.get("NO_COLOR")
@@ -65,12 +73,12 @@ class Screen:
             for row in rows:
                 self.line(joint.join(str(cell) for cell in row))
             return
-        from rich import box  # noqa: PLC0415 - costs a twentieth of a second, so only where a table is drawn
+        # They cost a twentieth of a second, so they are imported only where a table is drawn.
         from rich.console import Console  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        table = Table(*headers, box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+        table = Table(*headers, box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
         for row in rows:
             table.add_row(*(Text(str(cell)) for cell in row))
         if table.row_count:
@@ -103,7 +111,7 @@ class Screen:
         """
         ending = Ending()
         start = f"{label} " if label else ""
-        with Ticker(self._out, start, lively=self.lively) as ticker:
+        with Ticker(self._out, start, lively=self.lively, clock=self._clock) as ticker:
             try:
                 yield ending
             except BaseException as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -20,9 +20,9 @@ class Ticker:
     shows that the command is alive, whatever the command waits for.
     """
 
-    def __init__(self, out: TextIO, label: str, *, lively: bool) -> None:
-        self._out, self._label, self._lively = out, label, lively
-        self._began = time.monotonic()
+    def __init__(self, out: TextIO, label: str, *, lively: bool, clock: Callable[[], float]) -> None:
+        self._out, self._label, self._lively, self._clock = out, label, lively, clock
+        self._began = clock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._turn, name="ticker", daemon=True)
         encoding = (getattr(out, "encoding", None) or "ascii").lower().replace("-", "")
@@ -31,7 +31,7 @@ class Ticker:
     @property
     def seconds(self) -> float:
         """How long it has been going on."""
-        return time.monotonic() - self._began
+        return self._clock() - self._began
 
     def __enter__(self) -> Self:
         self._out.write(self._label)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def create(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A DNS label; made up where not given.", show_default=False)
+        str | None, typer.Argument(metavar="NAME", help="A DNS label; made up where not given.", show_default=False)
     ] = None,
     remote: Annotated[str, typer.Option("-r", "--remote", help="The name of the git remote.")] = "deis",
     no_remote: Annotated[bool, typer.Option("--no-remote", help="Add no git remote.")] = False,

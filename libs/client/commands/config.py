@@ -76,7 +76,7 @@ def list_(
 def set_(
     context: typer.Context,
     values: Annotated[
-        list[str], typer.Argument(metavar="KEY=VALUE...", help="A value may be empty and hold = and line breaks.")
+        list[str], typer.Argument(metavar="KEY=VALUE", help="A value may be empty and hold = and line breaks.")
     ],
     app: AppOption = None,
 ) -> None:
@@ -85,12 +85,12 @@ def set_(
     SSH_KEY takes a private key or the path of one, and is kept in base64.
     """
     call = present(context)
-    change(call, call.app(app), parse_config(values), "Creating config...")
+    change(call, call.app(app), parse_config(values, call.directory), "Creating config...")
 
 
 def unset(
     context: typer.Context,
-    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Which to remove.")],
+    keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Which to remove.")],
     app: AppOption = None,
 ) -> None:
     """Remove config values. That makes a release, which is deployed."""

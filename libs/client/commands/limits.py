@@ -74,7 +74,7 @@ def list_(context: typer.Context, app: AppOption = None, json: JsonOption = Fals
 
 def set_(
     context: typer.Context,
-    limits: Annotated[list[str], typer.Argument(metavar="TYPE=LIMIT...", help="As web=512M, or with -c web=512.")],
+    limits: Annotated[list[str], typer.Argument(metavar="TYPE=LIMIT", help="As web=512M, or with -c web=512.")],
     app: AppOption = None,
     memory: MemoryFlag = False,
     cpu: CpuFlag = False,
@@ -90,7 +90,7 @@ def set_(
 
 def unset(
     context: typer.Context,
-    types: Annotated[list[str], typer.Argument(metavar="TYPE...", help="As web.")],
+    types: Annotated[list[str], typer.Argument(metavar="TYPE", help="As web.")],
     app: AppOption = None,
     memory: MemoryFlag = False,
     cpu: CpuFlag = False,

@@ -64,7 +64,7 @@ def list_(context: typer.Context, app: AppOption = None, limit: LimitOption = No
 
 def scale(
     context: typer.Context,
-    formation: Annotated[list[str], typer.Argument(metavar="TYPE=NUMBER...", help="As web=3 worker=0.")],
+    formation: Annotated[list[str], typer.Argument(metavar="TYPE=NUMBER", help="As web=3 worker=0.")],
     app: AppOption = None,
 ) -> None:
     """Run so many processes of each named type; others stay as they are."""
@@ -82,7 +82,7 @@ def scale(
 def restart(
     context: typer.Context,
     process: Annotated[
-        str | None, typer.Argument(metavar="[TYPE[.NUMBER]]", help="As web or web.1; all where not given.")
+        str | None, typer.Argument(metavar="TYPE[.NUMBER]", help="As web or web.1; all where not given.")
     ] = None,
     app: AppOption = None,
 ) -> None:

@@ -59,7 +59,7 @@ def info(
 def rollback(
     context: typer.Context,
     version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help="As v3; the one before the latest where not given.")
+        str | None, typer.Argument(metavar="VERSION", help="As v3; the one before the latest where not given.")
     ] = None,
     app: AppOption = None,
 ) -> None:

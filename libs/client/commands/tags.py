@@ -52,7 +52,7 @@ def list_(context: typer.Context, app: AppOption = None, json: JsonOption = Fals
 
 def set_(
     context: typer.Context,
-    tags: Annotated[list[str], typer.Argument(metavar="KEY=VALUE...", help="As disk=ssd.")],
+    tags: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="As disk=ssd.")],
     app: AppOption = None,
 ) -> None:
     """Run processes on nodes with these tags alone. That makes a release, which is deployed."""
@@ -62,7 +62,7 @@ def set_(
 
 def unset(
     context: typer.Context,
-    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="As disk.")],
+    keys: Annotated[list[str], typer.Argument(metavar="KEY", help="As disk.")],
     app: AppOption = None,
 ) -> None:
     """Ask for these tags no more. That makes a release, which is deployed."""

@@ -59,7 +59,7 @@ class Deis:
         environment = self.whole_environment()
         out, err = io.StringIO(), io.StringIO()
         call = Invocation(
-            Screen(out, err, environment),
+            Screen(out, err, environment, clock=lambda: 0.0),
             Prompts(io.StringIO(typed), out),
             Profiles(profile_path(environment)),
             self.directory,

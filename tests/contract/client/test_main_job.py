@@ -102,6 +102,12 @@ async def test_an_app_whose_name_is_not_confirmed_stays(deis: Deis, stand_in: St
     assert list(stand_in.apps) == []
 
 
+async def test_without_a_login_nothing_is_begun(anonymous: Deis) -> None:
+    told = await anonymous("pull", "example/web:v1", "-a", "paper", status=1)
+    assert told.out == ""
+    assert told.err == "Error: Not logged in. Use 'deis login' or 'deis register' to get started.\n"
+
+
 async def test_an_image_is_deployed_with_the_procfile_that_is_given_or_there(deis: Deis, stand_in: StandIn) -> None:
     stand_in.app("paper")
     assert (await deis("pull", "example/web:v1")).out == "Creating build... done\n"

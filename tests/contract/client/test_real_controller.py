@@ -112,10 +112,27 @@ async def test_what_the_controller_refuses_is_told(ada: Deis, words: tuple[str, 
     assert wanted in told.err
 
 
-async def test_a_password_and_its_logins(ada: Deis) -> None:
-    await ada("login", ada.controller, "--username", "ada", "--password", "wrong", status=1)
-    await ada("login", ada.controller, "--username", "ada", "--password", PASSWORD)
+async def test_a_changed_password_is_the_one_to_log_in_with(ada: Deis) -> None:
+    told = await ada("passwd", "--password", PASSWORD, "--new-password", "better")
+    assert told.out == "Password change succeeded.\n"
+    assert (await ada("apps")).out == "=== Apps\n"
+    await ada("login", ada.controller, "--username", "ada", "--password", PASSWORD, status=1)
+    assert (await ada("login", ada.controller, "--username", "ada", "--password", "better")).out == "Logged in as ada\n"
     assert (await ada("whoami")).out == f"You are ada at {ada.controller}\n"
+
+
+async def test_an_app_is_handed_over(ada: Deis) -> None:
+    await ada("create", "paper")
+    told = await ada("apps:transfer", "bob", "-a", "paper", status=1)
+    assert "no user bob" in told.err
+    mine = ada.profile.read_text()
+    await ada("register", ada.controller, "--username", "bob", "--password", PASSWORD, "--email", "")
+    assert (await ada("apps")).out == "=== Apps\n"
+    bobs = ada.profile.read_text()
+    ada.profile.write_text(mine)
+    assert (await ada("apps:transfer", "bob", "-a", "paper")).out == "Transferring paper to bob... done\n"
+    ada.profile.write_text(bobs)
+    assert (await ada("apps")).out == "=== Apps\npaper\n"
 
 
 async def test_writers_at_once_all_get_through_by_trying_again(ada: Deis) -> None:

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from libs.client.errors import BadArgument
 from libs.client.pairs import parse_config, parse_formation, parse_process, parse_version
 
+HERE = Path("/nowhere")
 KEYS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True).filter(lambda key: key != "SSH_KEY")
 PRIVATE_KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n"
 
 
 @given(st.dictionaries(KEYS, st.text()))
 def test_any_value_is_taken_as_it_is(values: dict[str, str]) -> None:
-    assert parse_config([f"{key}={value}" for key, value in values.items()]) == values
+    assert parse_config([f"{key}={value}" for key, value in values.items()], HERE) == values
 
 
 @pytest.mark.parametrize(
@@ -24,13 +25,13 @@ def test_any_value_is_taken_as_it_is(values: dict[str, str]) -> None:
     [("A=b=c", "A", "b=c"), ("A=", "A", ""), ("A=x\ny", "A", "x\ny"), ("_a1==", "_a1", "="), ("A= b ", "A", " b ")],
 )
 def test_a_pair_is_split_at_its_first_equals_sign(text: str, key: str, value: str) -> None:
-    assert parse_config([text]) == {key: value}
+    assert parse_config([text], HERE) == {key: value}
 
 
 @pytest.mark.parametrize("text", ["A", "=b", "1A=b", "A B=c", "A-B=c", "A\n=b", "", "Ä=b"])
 def test_what_is_no_pair_is_named(text: str) -> None:
     with pytest.raises(BadArgument) as caught:
-        parse_config(["GOOD=1", text])
+        parse_config(["GOOD=1", text], HERE)
     assert text.partition("=")[0] in str(caught.value)
 
 
@@ -38,16 +39,17 @@ def test_an_ssh_key_is_sent_in_base64_from_its_file_or_as_it_is(tmp_path: Path) 
     path = tmp_path / "id_ed25519"
     path.write_text(PRIVATE_KEY)
     wanted = base64.b64encode(PRIVATE_KEY.encode()).decode()
-    assert parse_config([f"SSH_KEY={path}"]) == {"SSH_KEY": wanted}
-    assert parse_config([f"SSH_KEY={PRIVATE_KEY}"]) == {"SSH_KEY": wanted}
-    assert parse_config([f"SSH_KEY={wanted}"]) == {"SSH_KEY": wanted}
+    assert parse_config([f"SSH_KEY={path}"], HERE) == {"SSH_KEY": wanted}
+    assert parse_config([f"SSH_KEY={PRIVATE_KEY}"], HERE) == {"SSH_KEY": wanted}
+    assert parse_config([f"SSH_KEY={wanted}"], HERE) == {"SSH_KEY": wanted}
+    assert parse_config(["SSH_KEY=id_ed25519"], tmp_path) == {"SSH_KEY": wanted}
 
 
 def test_a_file_that_is_no_private_key_is_refused_as_one(tmp_path: Path) -> None:
     path = tmp_path / "id_ed25519.pub"
     path.write_text("ssh-ed25519 AAAA")
     with pytest.raises(BadArgument, match="no private key"):
-        parse_config([f"SSH_KEY={path}"])
+        parse_config([f"SSH_KEY={path}"], HERE)
 
 
 def test_a_formation_counts_types_by_name() -> None:

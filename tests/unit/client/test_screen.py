@@ -15,8 +15,10 @@ class Terminal(io.StringIO):
         return True
 
 
-def on(out: io.StringIO, environment: Mapping[str, str] | None = None) -> Screen:
-    return Screen(out, out, environment or {})
+def on(out: io.StringIO, environment: Mapping[str, str] | None = None, *, seconds: float = 0.0) -> Screen:
+    """A screen for which each progress takes so many seconds."""
+    times = iter((0.0, seconds))
+    return Screen(out, out, environment or {}, clock=lambda: next(times, seconds))
 
 
 def test_a_pipe_gets_plain_text_alone() -> None:
@@ -76,9 +78,9 @@ def test_failing_work_ends_its_line() -> None:
 
 def test_an_ending_may_ask_for_the_time_it_took() -> None:
     out = io.StringIO()
-    with on(out).progress("") as ending:
+    with on(out, seconds=12.3).progress("") as ending:
         ending.text = "done in {seconds}s"
-    assert out.getvalue() == "done in 0s\n"
+    assert out.getvalue() == "done in 12s\n"
 
 
 def test_a_progress_line_on_a_terminal_ends_with_what_was_done() -> None:
@@ -86,6 +88,13 @@ def test_a_progress_line_on_a_terminal_ends_with_what_was_done() -> None:
     with on(out, {"NO_COLOR": "1"}).progress("Creating build...") as ending:
         ending.text = "done, v2"
     assert out.getvalue().endswith("\rCreating build... done, v2\x1b[K\n")
+
+
+def test_slow_work_tells_on_a_terminal_how_long_it_took() -> None:
+    for out, wanted in ((Terminal(), "done (12s)\x1b[K\n"), (io.StringIO(), "build... done\n")):
+        with on(out, {"NO_COLOR": "1"}, seconds=12.0).progress("Creating build..."):
+            pass
+        assert out.getvalue().endswith(wanted)
 
 
 def test_further_lines_of_a_value_stand_below_its_first() -> None:
