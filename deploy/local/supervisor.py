@@ -30,19 +30,22 @@ class Supervisor:
         self.settings = settings
         self.socket = settings.home / "run" / "supervisor.sock"
 
-    @property
-    def _rpc(self) -> Any:
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        """One call, on a connection of its own."""
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
-        return ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        try:
+            return getattr(ServerProxy("http://127.0.0.1", transport=transport).supervisor, method)(*arguments)
+        finally:
+            transport.close()
 
     def alive(self) -> bool:
         """It answers."""
         try:
-            self._rpc.getState()
+            self._ask("getState")
         except OSError:
             return False
         except Fault as fault:
-            return fault.faultCode == Faults.SHUTDOWN_STATE  # on its way out, but there
+            return bool(fault.faultCode == Faults.SHUTDOWN_STATE)  # on its way out, but there
         return True
 
     def launch(self) -> None:
@@ -64,7 +67,7 @@ class Supervisor:
         """Stop everything under it, and itself; False when it did not run."""
         if not self.alive():
             return False
-        self._rpc.shutdown()
+        self._ask("shutdown")
         deadline = time.monotonic() + SHUTDOWN_LIMIT
         while self.alive():
             if time.monotonic() > deadline:
@@ -75,16 +78,16 @@ class Supervisor:
     def start(self, program: str) -> None:
         """Start a program without waiting for it; one that runs already is fine."""
         with _ignoring(Faults.ALREADY_STARTED):
-            self._rpc.startProcess(program, False)
+            self._ask("startProcess", program, False)
 
     def stop(self, program: str) -> None:
         """Stop a program and wait for its end; one that does not run is fine."""
         with _ignoring(Faults.NOT_RUNNING):
-            self._rpc.stopProcess(program)
+            self._ask("stopProcess", program)
 
     def programs(self) -> list[dict[str, Any]]:
         """Every program, as `name`, `statename`, `pid`, `description` and more."""
-        found: list[dict[str, Any]] = self._rpc.getAllProcessInfo()
+        found: list[dict[str, Any]] = self._ask("getAllProcessInfo")
         return found
 
     def running(self, program: str) -> bool:
@@ -96,7 +99,7 @@ class Supervisor:
         return self._state(program) in {"FATAL", "EXITED", "STOPPED"}
 
     def _state(self, program: str) -> str:
-        state: str = self._rpc.getProcessInfo(program)["statename"]
+        state: str = self._ask("getProcessInfo", program)["statename"]
         return state
 
 
