@@ -99,24 +99,21 @@ class HAProxy:
         self.pid, self.description = int(about["Pid"]), about.get("description", "")
         self.adopted, self.doubt = True, False
 
-    async def apply(self, commands: Sequence[Command]) -> bool:
-        """Have it do these; False when one was refused, for drift or a race. Raises `HAProxyUnavailable`."""
+    async def apply(self, commands: Sequence[Command]) -> None:
+        """Have it do these; one that it refuses, for drift or a race, makes `doubt`. Raises `HAProxyUnavailable`."""
         if not commands:
-            return True
+            return
         doubt, self.doubt = self.doubt, True  # until every answer is there
         heard = await self._runtime.ask([line(command, self._maps) for command in commands])
         self.doubt = doubt
-        done = True
         for command, answer in zip(commands, heard, strict=True):
             if accepted(command, answer):
-                self.actual.apply(command)
-                continue
-            done = False
-            if not isinstance(command, DeleteServer):  # which is refused while a connection is left, as it should be
+                if not self.doubt:
+                    self.actual.apply(command)
+            elif not isinstance(command, DeleteServer):  # which is refused while a connection is left, as it should be
                 self.doubt = True
                 self.refused += 1
                 log.warning("HAProxy refused", command=line(command, self._maps), answer=answer.strip())
-        return done
 
     async def in_flight(self, backends: Iterable[str]) -> dict[tuple[str, str], int]:
         """Requests and tunnels in flight for each server of these back ends; raises `HAProxyUnavailable`."""

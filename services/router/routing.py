@@ -60,6 +60,8 @@ class Routing:
 
     async def apply_picture(self) -> None:
         """The loop's body; raises `HAProxyUnavailable`, and `HAProxyRefused` when they must be compared again."""
+        if not self._haproxy.connected:
+            return  # woken as soon as it is
         async with self._haproxy.changing:
             looked = await self._look_if_due()
             sent = await self._route() if self._wanted.complete else 0

@@ -69,19 +69,20 @@ class Runtime:
 
     async def connect(self) -> None:
         """Begin a new conversation; raises `HAProxyUnavailable`."""
-        self.close()
         loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._timeout):
-                transport, conversation = await loop.create_unix_connection(_Conversation, str(self.path))
-                self._transport, self._conversation = transport, conversation
-                await self._exchange(["prompt"])
-        except (OSError, TimeoutError) as error:
+        async with self._lock:
             self.close()
-            raise HAProxyUnavailable(f"no answer at {self.path}: {error!r}") from error
-        except BaseException:
-            self.close()
-            raise
+            try:
+                async with asyncio.timeout(self._timeout):
+                    transport, conversation = await loop.create_unix_connection(_Conversation, str(self.path))
+                    self._transport, self._conversation = transport, conversation
+                    await self._exchange(["prompt"])
+            except (OSError, TimeoutError) as error:
+                self.close()
+                raise HAProxyUnavailable(f"no answer at {self.path}: {error!r}") from error
+            except BaseException:
+                self.close()
+                raise
 
     async def ended(self) -> None:
         """Wait for the end of the present conversation."""
@@ -115,7 +116,11 @@ class Runtime:
         assert self._transport is not None
         answers = self._conversation.expect(len(batch))
         self._transport.write(";".join(batch).encode() + b"\n")
-        return await answers
+        heard = await answers
+        if len(heard) != len(batch):
+            self.close()
+            raise HAProxyUnavailable(f"{len(heard)} answers to {len(batch)} commands at {self.path}")
+        return heard
 
 
 def _batches(commands: Sequence[str]) -> Iterator[list[str]]:
