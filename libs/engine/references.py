@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 
+PLAUSIBLE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._/:@-]{0,511}")
 IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def is_id(reference: str) -> bool:
     """Whether it is an image's id: no registry can be asked for it."""
     return IMAGE_ID.fullmatch(reference) is not None
+
+
+def is_plausible(reference: str) -> bool:
+    """Whether it could be a reference: what is none must not become part of another question to the engine."""
+    return PLAUSIBLE.fullmatch(reference) is not None and ".." not in reference and "//" not in reference
 
 
 def split(reference: str) -> tuple[str, str]:

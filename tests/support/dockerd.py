@@ -8,12 +8,12 @@ import io
 import json
 import os
 import random
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import tarfile
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -56,7 +56,8 @@ class Dockerd:
         if shutil.which("dockerd") is None or not BUSYBOX.exists():
             raise NoDockerd("dockerd or /bin/busybox is missing; install the Debian packages docker.io, busybox-static")
         # A Unix socket's path has at most 107 characters, and some lie deep below: so not below pytest's tmp_path.
-        self.root = Path(tempfile.mkdtemp(prefix="deis-d-", dir="/tmp"))
+        self.root = Path(f"/tmp/deis-d-{secrets.token_hex(4)}")
+        self.root.mkdir(mode=0o700)
         self.namespace = self.root.name  # containerd's; also what its shims are found by
         self.bridge = bridge
         self.socket = self.root / "d.sock"

@@ -164,6 +164,7 @@ async def platform(directory: Path, *, extra: Mapping[str, str] | None = None) -
         "node_admin_port",
         "router_admin_port",
     )
+    namespace = directory.name.replace("_", "")  # containerd takes no underscore at its end, nor two in a row
     with own_bridge() as bridge:
         home = directory / "deis"
         environment = {
@@ -177,7 +178,7 @@ async def platform(directory: Path, *, extra: Mapping[str, str] | None = None) -
             "DEIS_DOCKER_EXEC_ROOT": f"{directory}/docker-exec",
             "DEIS_DOCKER_OPTIONS": (
                 f"--bridge={bridge} --iptables=false "
-                f"--containerd-namespace {directory.name} --containerd-plugins-namespace {directory.name}-plugins"
+                f"--containerd-namespace {namespace} --containerd-plugins-namespace {namespace}-plugins"
             ),
             "DEIS_PRESENCE_SECONDS": "4",
             **(extra or {}),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from libs.engine.references import is_id, normal, split
+from libs.engine.references import is_id, is_plausible, normal, split
 
 ID = "sha256:" + "ab" * 32
 
@@ -29,6 +29,11 @@ def test_a_reference_has_its_tag_or_digest_spelled_out(reference: str, whole: st
 def test_a_port_is_no_tag_and_a_digest_hides_the_tag() -> None:
     assert split("host:5000/hello") == ("host:5000/hello", "latest")
     assert split(f"hello:v2@{ID}") == ("hello", ID)
+
+
+@pytest.mark.parametrize("reference", ["", "/x", "a b", "../x", "x/../y", "a//b", "x?y=z", "é", "x\n", "a" * 513])
+def test_what_could_lead_elsewhere_is_no_reference(reference: str) -> None:
+    assert not is_plausible(reference)
 
 
 def test_only_a_whole_id_is_an_id() -> None:

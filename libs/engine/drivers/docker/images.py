@@ -10,7 +10,7 @@ from typing import Any
 from libs.engine.drivers.docker.wire import NoAnswer, Refusal, Wire, json_values
 from libs.engine.engine import Image
 from libs.engine.errors import EngineUnavailable, ImageNotFound
-from libs.engine.references import is_id, normal, split
+from libs.engine.references import is_id, is_plausible, normal, split
 
 STALL_SECONDS = 300.0  # a pull that says nothing for so long has failed
 
@@ -24,6 +24,8 @@ class DockerImages:
 
     async def resolve(self, reference: str) -> Image:
         """See `Images.resolve`. A name without a tag means `latest`, as in v1."""
+        if not is_plausible(reference):
+            raise ImageNotFound(reference, "invalid reference format")
         wanted = normal(reference)
         found = await self._inspect(wanted)
         if found is None and not is_id(wanted):
