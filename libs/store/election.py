@@ -12,7 +12,7 @@ from libs.keyspace import Collection
 from libs.keyspace.records import Leader
 from libs.store.errors import HistoryLost, LeaseLost, StaleRevision, StoreUnavailable
 from libs.store.store import ABSENT, Entry, Store
-from libs.store.tenure import Tenure
+from libs.store.tenure import Clock, Tenure, boot_clock
 
 LONGEST_PAUSE = 1.0  # seconds between two campaigns
 
@@ -27,12 +27,22 @@ class Election:
     to the next.
     """
 
-    def __init__(self, store: Store, leaders: Collection[Leader], role: str, *, me: Leader, ttl: float) -> None:
+    def __init__(  # noqa: PLR0913  # the clock is for tests in virtual time
+        self,
+        store: Store,
+        leaders: Collection[Leader],
+        role: str,
+        *,
+        me: Leader,
+        ttl: float,
+        clock: Clock = boot_clock,
+    ) -> None:
         self._store = store
         self._key = leaders.key(role)
         self._role = role
         self._me = me
         self._ttl = ttl
+        self._clock = clock
         self._tenure: Tenure | None = None
         self._epoch: int | None = None  # kept when the tenure is over, to know our own old key again
         self._told = False
@@ -76,7 +86,7 @@ class Election:
 
     async def _serve_a_term(self) -> None:
         """Create the key, lead until the lease or the key is lost, and step down."""
-        tenure = await Tenure.begin(self._store, self._ttl)
+        tenure = await Tenure.begin(self._store, self._ttl, self._clock)
         try:
             epoch = await self._store.put(self._key, self._me.encode(), expect=ABSENT, lease=tenure.lease)
             self._epoch, self._tenure = epoch, tenure

@@ -77,8 +77,7 @@ class Guard:
 
     async def close(self) -> None:
         """Write the witness's file and close the driver."""
-        if self._witness.known:
-            await asyncio.to_thread(self._witness.save)
+        await self._witness.save()
         await self._driver.close()
 
     async def run(self) -> None:
@@ -90,7 +89,7 @@ class Guard:
     async def _keep_the_witness(self) -> None:
         while True:
             await self._witness.changed.wait()
-            await asyncio.to_thread(self._witness.save)
+            await self._witness.save()
             await asyncio.sleep(WRITE_AT_MOST_EVERY)
 
     async def _keep_the_door(self) -> None:

@@ -10,7 +10,7 @@ import structlog
 
 from libs.store.errors import LeaseLost, StoreUnavailable
 from libs.store.store import Store
-from libs.store.tenure import Tenure
+from libs.store.tenure import Clock, Tenure, boot_clock
 
 LONGEST_PAUSE = 1.0  # seconds between two tries to get a lease, or to write a key
 
@@ -20,9 +20,10 @@ log = structlog.get_logger("session")
 class Session:
     """Keeps the published keys present under one lease; after a loss it takes a new lease and writes them all again."""
 
-    def __init__(self, store: Store, *, ttl: float) -> None:
+    def __init__(self, store: Store, *, ttl: float, clock: Clock = boot_clock) -> None:
         self._store = store
         self._ttl = ttl
+        self._clock = clock
         self._tenure: Tenure | None = None
         self._published: dict[str, bytes] = {}
         self._unsettled: set[str] = set()  # keys to write, or to delete when they are not in `_published`
@@ -74,7 +75,7 @@ class Session:
 
     async def _hold(self) -> None:
         """One lease, from its grant to its loss."""
-        self._tenure = tenure = await Tenure.begin(self._store, self._ttl)
+        self._tenure = tenure = await Tenure.begin(self._store, self._ttl, self._clock)
         self._unsettled |= self._published.keys()
         self._retry.set()
         self._tell(held=True)

@@ -11,6 +11,7 @@ from typing import Self
 from libs.store.errors import LeaseLost, StoreHeld, StoreUnavailable
 from libs.store.store import Lease, Store
 
+SURE = 0.9  # of the ttl; the rest is for stopping what was begun, and for clocks that do not run alike
 RETRY = 0.5  # seconds, at most, between two tries to renew while the store is away
 
 Clock = Callable[[], float]
@@ -24,14 +25,14 @@ def boot_clock() -> float:
 class Tenure:
     """A lease from its grant to its end.
 
-    It is `sure` until its ttl has passed since the start of the last good renewal. The server counts from a later
-    moment, so while we are sure nobody else can have been granted what we hold.
+    It is `sure` until nine tenths of its ttl have passed since the start of the last good renewal. The server counts all
+    of it, from a later moment: while we are sure, and a little longer, nobody else can have been granted what we hold.
     """
 
     def __init__(self, lease: Lease, began: float, clock: Clock) -> None:
         self.lease = lease
         self._clock = clock
-        self._until = began + lease.ttl
+        self._until = began + lease.ttl * SURE
 
     @classmethod
     async def begin(cls, store: Store, ttl: float, clock: Clock = boot_clock) -> Self:
@@ -51,7 +52,7 @@ class Tenure:
             await asyncio.sleep(min(pause, max(0.0, self._until - self._clock())))
             began = self._clock()
             if began >= self._until:
-                raise LeaseLost(f"no renewal for {self.lease.ttl:g} s: the lease may have ended")
+                raise LeaseLost(f"not renewed in time: a lease of {self.lease.ttl:g} s may have ended")
             try:
                 async with asyncio.timeout(self._until - began):
                     await self.lease.renew()
@@ -60,7 +61,7 @@ class Tenure:
             except (StoreUnavailable, TimeoutError):
                 pause = random.uniform(0, min(RETRY, self.lease.ttl / 3))
             else:
-                self._until = began + self.lease.ttl
+                self._until = began + self.lease.ttl * SURE
                 pause = self.lease.ttl / 3
 
     async def end(self, within: float = 2.0) -> bool:

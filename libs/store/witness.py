@@ -55,24 +55,26 @@ class Witness:
                 witness._hold(kept["held"], Identity(**kept["stranger"]))
         return witness
 
-    def save(self) -> None:
+    async def save(self) -> None:
         """Write the file, in one piece or not at all."""
         self.changed.clear()
-        if self._path is None or self.known is None:
-            return
+        if self._path is not None and self.known is not None:
+            await asyncio.to_thread(self._write, self._path, self.known)
+
+    def _write(self, path: Path, known: Identity) -> None:
         kept = {
-            "known": asdict(self.known),
+            "known": asdict(known),
             "contact": self.contact.isoformat(),
             "held": self.held,
             "stranger": asdict(self.stranger) if self.stranger else None,
         }
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_suffix(".new")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".new")
         with draft.open("w") as file:
             json.dump(kept, file)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(self._path)
+        draft.replace(path)
 
     def inspect(self) -> Judge:
         """Before a request: raises `StoreHeld`, or returns the judge of its answer (see `driver.Inspect`)."""
