@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # brings aiohttp and pydantic, a fifth of a second: imported 
 
 T = TypeVar("T")
 
-NOTHING_CHANGED = "Nothing was changed."
 GOES_ON = "The controller goes on with it: watch `deis ps` and `deis releases`."
 
 
@@ -69,8 +68,8 @@ class Invocation:
             return name
         raise BadArgument("no app given: use -a APP")
 
-    def ask(self, question: Callable[[Client], Awaitable[T]], *, note: str = NOTHING_CHANGED) -> T:
-        """The answer of the present login's controller; `note` is what Ctrl-C leaves behind.
+    def ask(self, question: Callable[[Client], Awaitable[T]], *, note: str = "") -> T:
+        """The answer of the present login's controller; `note` says what Ctrl-C does not end.
 
         Errors: `ClientError`.
         """
@@ -94,7 +93,7 @@ class Invocation:
         *,
         token: str | None = None,
         ssl_verify: bool = True,
-        note: str = NOTHING_CHANGED,
+        note: str = "",
     ) -> T:
         """The answer of any controller. Errors: `ClientError`."""
         import asyncio  # noqa: PLC0415 - see above

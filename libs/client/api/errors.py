@@ -48,7 +48,7 @@ class ConnectionBroken(ClientError):
             "The change may have been made or be on its way:"
             " look with `deis releases` and `deis ps` before you do it again."
             if changed
-            else "Nothing was changed: run the command again."
+            else "It was only a question, which changed nothing: ask again."
         )
         super().__init__(f"the connection to {url} broke off: {why}.\n{remedy}")
 
@@ -135,14 +135,13 @@ def subject_of(path: str) -> str:
     subject = "the call"
     match [unquote(part) for part in path.split("?", maxsplit=1)[0].split("/") if part]:
         case ["v1", "apps", app, "releases", "rollback"]:
-            subject = f"the rollback of app {app}"
+            subject = f"the release to go back to, or app {app} itself,"
         case ["v1", "apps", app, ("domains" | "releases" | "builds") as kind, name]:
             subject = f"{kind.removesuffix('s')} {name} of app {app}"
         case ["v1", "apps", app, *_]:
             subject = f"app {app}"
         case ["v1", "auth", what, *_]:
-            names = {"login": "the login", "register": "the registration", "passwd": "the new password"}
-            subject = names.get(what, what)
+            subject = "the user" if what == "passwd" else "the call"
         case ["v1", *rest] if rest:
             subject = "/".join(rest)
     return subject

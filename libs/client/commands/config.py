@@ -39,14 +39,14 @@ def fetch(call: Invocation, app: str) -> Config:
 def change(call: Invocation, app: str, values: Mapping[str, str | None], label: str) -> None:
     """Change values, wait until the new release runs, and show what is then."""
 
-    async def question(client: Client) -> tuple[Config, Config]:
-        return await client.config.change(app, values=values), await client.config.get(app)
+    async def question(client: Client) -> Config:
+        return await client.config.change(app, values=values)
 
     with call.screen.progress(label) as ending:
-        changed, now = call.ask(question, note=GOES_ON)
+        changed = call.ask(question, note=GOES_ON)
         ending.text = f"done, {changed.release}" if changed.release else "done"
     call.screen.line()
-    show(call, app, now)
+    show(call, app, fetch(call, app))
 
 
 def show(call: Invocation, app: str, config: Config) -> None:

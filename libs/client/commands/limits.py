@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from libs.client.commands.config import fetch
 from libs.client.commands.options import AppOption, JsonOption
 from libs.client.errors import BadArgument
 from libs.client.invocation import GOES_ON, Invocation, present
@@ -43,18 +44,17 @@ def table(call: Invocation, limits: Mapping[str, object]) -> None:
 def change(call: Invocation, app: str, limits: Mapping[str, str | None], *, cpu: bool) -> None:
     """Change limits of one kind, wait until the new release runs, and show what is then."""
 
-    async def question(client: Client) -> Config:
+    async def question(client: Client) -> None:
         if cpu:
             shares = {type_: None if limit is None else int(limit) for type_, limit in limits.items()}
             await client.config.change(app, cpu=shares)
         else:
             await client.config.change(app, memory=limits)
-        return await client.config.get(app)
 
     with call.screen.progress("Applying limits..."):
-        now = call.ask(question, note=GOES_ON)
+        call.ask(question, note=GOES_ON)
     call.screen.line()
-    show(call, app, now)
+    show(call, app, fetch(call, app))
 
 
 def list_(context: typer.Context, app: AppOption = None, json: JsonOption = False) -> None:
@@ -62,10 +62,7 @@ def list_(context: typer.Context, app: AppOption = None, json: JsonOption = Fals
     call = present(context)
     name = call.app(app)
 
-    async def question(client: Client) -> Config:
-        return await client.config.get(name)
-
-    config = call.ask(question)
+    config = fetch(call, name)
     if json:
         call.screen.json({"memory": config.memory, "cpu": config.cpu})
     else:

@@ -37,6 +37,15 @@ def show_processes(screen: Screen, app: str, processes: Iterable[Process], note:
                 screen.line(f"{process.name} {state} ({process.release})")
 
 
+def fetch(call: Invocation, app: str, most: int) -> Page[Process]:
+    """The processes as they are now."""
+
+    async def question(client: Client) -> Page[Process]:
+        return await client.processes.list(app, most)
+
+    return call.ask(question)
+
+
 def at_work(call: Invocation, doing: str, work: Callable[[], T]) -> T:
     """v1's two lines round slow work: `Scaling processes... but first, coffee!` and `done in 3s`."""
     drink = call.environment.get("DEIS_DRINK_OF_CHOICE") or "coffee"
@@ -52,10 +61,7 @@ def list_(context: typer.Context, app: AppOption = None, limit: LimitOption = No
     call = present(context)
     name, most = call.app(app), call.limit(limit)
 
-    async def question(client: Client) -> Page[Process]:
-        return await client.processes.list(name, most)
-
-    page = call.ask(question)
+    page = fetch(call, name, most)
     if json:
         call.screen.json(page.as_json())
     else:
@@ -71,12 +77,11 @@ def scale(
     call = present(context)
     name, counts = call.app(app), parse_formation(formation)
 
-    async def question(client: Client) -> Page[Process]:
+    async def question(client: Client) -> None:
         await client.processes.scale(name, counts)
-        return await client.processes.list(name)
 
-    page = at_work(call, "Scaling", lambda: call.ask(question, note=GOES_ON))
-    show_processes(call.screen, name, page.results)
+    at_work(call, "Scaling", lambda: call.ask(question, note=GOES_ON))
+    show_processes(call.screen, name, fetch(call, name, call.limit(None)).results)
 
 
 def restart(
@@ -91,17 +96,16 @@ def restart(
     name = call.app(app)
     type_, number = parse_process(process) if process else (None, None)
 
-    async def question(client: Client) -> tuple[tuple[Process, ...], Page[Process]]:
-        replaced = await client.processes.restart(name, type_, number)
-        return replaced, await client.processes.list(name)
+    async def question(client: Client) -> tuple[Process, ...]:
+        return await client.processes.restart(name, type_, number)
 
-    replaced, page = at_work(call, "Restarting", lambda: call.ask(question, note=GOES_ON))
+    replaced = at_work(call, "Restarting", lambda: call.ask(question, note=GOES_ON))
     if not replaced and process:
         raise BadArgument(f"{name} has no process {process}: see `deis ps -a {name}`")
-    if not page.results:
+    if not replaced:
         call.screen.line("Could not find any processes to restart")
     else:
-        show_processes(call.screen, name, page.results)
+        show_processes(call.screen, name, fetch(call, name, call.limit(None)).results)
 
 
 COMMANDS = {"list": list_, "scale": scale, "restart": restart}

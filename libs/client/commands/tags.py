@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from libs.client.commands.config import fetch
 from libs.client.commands.options import AppOption, JsonOption
 from libs.client.invocation import GOES_ON, Invocation, present
 from libs.client.pairs import TAG, parse_names, parse_pairs
@@ -25,14 +26,13 @@ def show(call: Invocation, app: str, config: Config) -> None:
 def change(call: Invocation, app: str, tags: Mapping[str, str | None]) -> None:
     """Change tags, wait until the new release runs, and show what is then."""
 
-    async def question(client: Client) -> Config:
+    async def question(client: Client) -> None:
         await client.config.change(app, tags=tags)
-        return await client.config.get(app)
 
     with call.screen.progress("Applying tags..."):
-        now = call.ask(question, note=GOES_ON)
+        call.ask(question, note=GOES_ON)
     call.screen.line()
-    show(call, app, now)
+    show(call, app, fetch(call, app))
 
 
 def list_(context: typer.Context, app: AppOption = None, json: JsonOption = False) -> None:
@@ -40,10 +40,7 @@ def list_(context: typer.Context, app: AppOption = None, json: JsonOption = Fals
     call = present(context)
     name = call.app(app)
 
-    async def question(client: Client) -> Config:
-        return await client.config.get(name)
-
-    config = call.ask(question)
+    config = fetch(call, name)
     if json:
         call.screen.json(config.tags)
     else:

@@ -123,7 +123,7 @@ async def test_a_connection_that_breaks_in_a_write_leaves_it_open_whether_it_was
         with pytest.raises(ConnectionBroken, match="may have been made") as caught:
             await client.apps.create("paper")
         assert caught.value.changed
-        with pytest.raises(ConnectionBroken, match="Nothing was changed"):
+        with pytest.raises(ConnectionBroken, match="changed nothing"):
             await client.apps.list()
 
 
@@ -220,6 +220,16 @@ async def test_a_conflict_is_told_with_its_remedy(deis: Deis, stand_in: StandIn)
     assert told.out == "Creating config... failed\n"
     assert told.err.startswith("Error: Changes of paper are already in progress. (409 CONFLICT)\n")
     assert "run the command again" in told.err
+
+
+async def test_a_change_that_was_made_is_told_even_if_what_is_then_cannot_be_asked(
+    deis: Deis, stand_in: StandIn
+) -> None:
+    stand_in.app("paper")
+    stand_in.answers["GET /v1/apps/paper/config"] = says(500, {"detail": "Oh."}, headers=VERSIONS)
+    told = await deis("config:set", "A=1", status=1)
+    assert told.out == "Creating config... done, v2\n\n"
+    assert "Oh. (500" in told.err
 
 
 async def test_a_failed_deploy_shows_the_reason_and_the_last_lines(deis: Deis, stand_in: StandIn) -> None:
