@@ -11,15 +11,18 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from libs.engine import LogPiece
 from libs.engine.drivers.memory import MemoryEngine
-from libs.keyspace.records import App, Event
+from libs.keyspace.records import App, Event, MeshMember
 from libs.store.shelf import Shelf
+from libs.web import listen
 from tests.integration.logger.world import KEYS, NODE, World, numbers
 from tests.support.waiting import eventually
 
 Spoken = World[MemoryEngine]
+KEPT = ("Authorization", "Deis-Logger-Boot")
 
 
 @pytest.fixture
@@ -244,6 +247,40 @@ async def test_a_batch_that_is_none_is_refused_and_stops_nothing(world: Spoken) 
             assert (await session.post(f"{url}/_/lines", data=b"", headers={"Deis-Logger-Boot": "old"})).status == 409
         say(world, web, "still here")
         await world.has(["still here"])
+
+
+async def test_answers_that_are_lost_cost_no_line_and_double_none(world: Spoken) -> None:
+    """Between agent and logger stands a server that passes everything on and keeps most of the answers to itself."""
+    passed = 0
+
+    async def forward(request: web.Request) -> web.StreamResponse:
+        nonlocal passed
+        async with aiohttp.ClientSession() as session:
+            url = f"http://127.0.0.1:{world.port}{request.raw_path}"
+            body, headers = await request.read(), {k: v for k, v in request.headers.items() if k in KEPT}
+            async with session.request(request.method, url, data=BytesIO(body), headers=headers) as answer:
+                passed += 1
+                if passed % 3:
+                    assert request.transport is not None
+                    request.transport.abort()
+                return web.Response(status=answer.status, body=await answer.read())
+
+    proxy = web.Application(client_max_size=1 << 24)
+    proxy.router.add_route("*", "/{path:.*}", forward)
+    async with listen(proxy, "127.0.0.1", 0) as port, world.logger():
+        member = MeshMember(
+            service="logger", id="a", node="a", url=f"http://127.0.0.1:{port}", started=datetime.now(UTC)
+        )
+        await Shelf(world.store, KEYS.mesh).put(member, "logger", "a")
+        async with world.agent():
+            web_1, web_2 = await world.start("a1"), await world.start("b2", number=2)
+            for part in range(0, 2000, 100):
+                say(world, web_1, *numbers(part, part + 100))
+                say(world, web_2, *numbers(part, part + 100))
+                await eventually(partial(_some, world, part), what="a part of the stream")
+            await world.has(numbers(0, 2000), process="web.1")
+            await world.has(numbers(0, 2000), process="web.2")
+    assert passed > 20
 
 
 async def test_only_who_knows_the_token_writes_and_deletes(world: Spoken) -> None:

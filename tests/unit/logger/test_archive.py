@@ -1,0 +1,179 @@
+"""The memory that apps share, and what is remembered of instances."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+
+from libs.keyspace.records import Event
+from libs.loglines import BadBlock, Frame, Header, Kind, encode
+from libs.store.mirror import Moved
+from services.logger.archive import Archive, Bounds
+from services.logger.departed import Departed
+from services.logger.metrics import ArchiveCollector
+from services.logger.platform_lines import said, saying
+from services.logger.ring import Query
+
+ALL = Query(lines=10**6)
+
+
+def frame(app: str, count: int, *, first: int = 0, uuid: str = "", size: int = 100, instance: str = "i") -> Frame:
+    block = b"".join(encode(first + n, Kind.OUT, b"x" * size) for n in range(count))
+    header = Header(
+        app=app,
+        app_uuid=uuid or f"u-{app}",
+        process="web.1",
+        instance=instance,
+        release=1,
+        reading="r",
+        first=first,
+        lines=count,
+        bytes=len(block),
+        position=f"p{first + count}",
+    )
+    return Frame(header, block)
+
+
+def kept(archive: Archive, app: str) -> int:
+    ring = archive.ring(app)
+    return ring.lines if ring else 0
+
+
+def test_when_memory_is_short_the_largest_app_makes_room_and_the_small_ones_keep_all() -> None:
+    archive = Archive(Bounds(lines=10**6, size=1 << 30, memory=1024 * 1024, floor=100))
+    archive.take(frame("small", 500))
+    for n in range(40):
+        archive.take(frame("loud", 1000, first=n * 1000))
+    assert kept(archive, "small") == 500
+    assert archive.weight <= 1024 * 1024
+    assert kept(archive, "loud") > 5000
+    assert kept(archive, "loud") + archive.counts.evicted_by_memory == 40_000
+
+
+def test_an_app_at_the_floor_gives_nothing_while_another_has_more() -> None:
+    archive = Archive(Bounds(lines=10**6, size=1 << 30, memory=256 * 1024, floor=100))
+    archive.take(frame("wide", 100, size=1500))  # more bytes than any, and no more lines than the floor
+    for n in range(30):
+        archive.take(frame("narrow", 100, first=n * 100, size=60))
+    assert kept(archive, "wide") == 100
+    assert kept(archive, "narrow") >= 100
+
+
+def test_the_shared_bound_holds_even_where_every_app_is_at_the_floor() -> None:
+    archive = Archive(Bounds(lines=10**6, size=1 << 30, memory=64 * 1024, floor=1000))
+    for n in range(50):
+        archive.take(frame(f"app{n}", 50))
+        assert archive.weight <= 64 * 1024 + 1024 * 50
+    assert archive.counts.evicted_by_memory > 0
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 60), st.integers(0, 300)), max_size=40))
+def test_every_line_is_kept_or_counted_as_evicted(batches: list[tuple[str, int, int]]) -> None:
+    archive = Archive(Bounds(lines=200, size=20_000, memory=40_000, floor=20))
+    sent = dict.fromkeys("abcd", 0)
+    for app, count, size in batches:
+        archive.take(frame(app, count, first=sent[app], size=size))
+        sent[app] += count
+    counts = archive.counts
+    assert counts.stored == sum(sent.values())
+    assert archive.lines() + counts.evicted_by_ring + counts.evicted_by_memory == counts.stored
+    assert archive.weight == sum(ring.weight for ring in archive._rings.values())
+
+
+def test_an_instance_is_known_by_its_reading_and_position() -> None:
+    archive = Archive(Bounds())
+    assert archive.known("u-a", "i").reading == ""
+    archive.take(frame("a", 7))
+    known = archive.known("u-a", "i")
+    assert (known.boot, known.reading, known.next, known.position) == (archive.boot, "r", 7, "p7")
+    assert archive.known("u-a", "other").reading == ""
+    archive.forget("u-a")
+    assert archive.known("u-a", "i").reading == ""
+    assert (archive.weight, archive.lines()) == (0, 0)
+
+
+def test_a_name_means_the_app_that_has_it_now() -> None:
+    archive = Archive(Bounds())
+    archive.take(frame("shop", 3, uuid="old"))
+    archive.take(frame("shop", 5, uuid="new"))
+    assert [len(ring.read(ALL)) for uuid in ("old", "new", None) if (ring := archive.ring("shop", uuid))] == [3, 5, 5]
+    assert archive.ring("shop", "third") is None
+    archive.forget_name("shop", "old")
+    assert kept(archive, "shop") == 5
+    archive.forget_name("shop")
+    assert archive.ring("shop") is None
+
+
+def test_a_frame_that_is_none_costs_nothing_and_is_counted() -> None:
+    archive = Archive(Bounds())
+    good = frame("a", 2)
+    with pytest.raises(BadBlock):
+        archive.take(Frame(good.header, b"x" * len(good.block)))
+    assert archive.counts.refused == 2
+    assert archive.lines() == 0
+    assert archive.take(good).stored == 2
+
+
+def test_an_app_is_departed_only_after_it_was_absent_at_every_look() -> None:
+    departed = Departed(patience=60)
+    assert departed.look(["a", "b"], ["a", "b"], at=0) == []
+    assert departed.look(["a", "b"], ["a"], at=10) == []
+    assert departed.look(["a", "b"], ["a", "b"], at=50) == []
+    assert departed.look(["a", "b"], ["a"], at=60) == []
+    assert departed.look(["a", "b"], ["a"], at=119) == []
+    assert departed.look(["a", "b"], ["a"], at=120) == ["b"]
+    assert departed.look(["a"], ["a"], at=130) == []
+
+
+def event(message: str, *, by: str = "admin") -> Event:
+    return Event(app="shop", kind="deployed", by=by, message=message, at=datetime(2020, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("by", "message", "text"),
+    [
+        ("admin", "deployed v3", "admin deployed v3"),
+        ("admin", "admin deployed v3", "admin deployed v3"),
+        ("", "created", "created"),
+        ("ada", "adaptive", "ada adaptive"),
+    ],
+)
+def test_an_event_says_who_did_what_once(by: str, message: str, text: str) -> None:
+    assert said(event(message, by=by)) == text
+
+
+def test_only_new_events_are_said_and_each_line_of_theirs_is_a_line() -> None:
+    archive = Archive(Bounds())
+    say = saying(archive)
+    first = event("failed:\n  exit 1")
+    say([Moved(("u", "1"), None, first)])
+    say([Moved(("u", "1"), first, event("changed")), Moved(("u", "1"), first, None)])
+    ring = archive.ring("shop")
+    assert ring is not None
+    assert [(process, line.text) for process, line in ring.read(ALL)] == [
+        ("deis", b"admin failed:"),
+        ("deis", b"  exit 1"),
+    ]
+    assert ring.read(ALL)[0][1].at == 1_577_836_800 * 10**9
+
+
+def test_the_figures_account_for_every_line() -> None:
+    archive, registry = Archive(Bounds(lines=5)), CollectorRegistry()
+    registry.register(ArchiveCollector(archive))
+    archive.take(frame("a", 4))
+    archive.take(frame("a", 4))
+    archive.take(frame("a", 4, first=6))
+    shown = generate_latest(registry).decode()
+    for figure in (
+        'deis_logger_lines_total{fate="stored"} 8.0',
+        'deis_logger_lines_total{fate="doubles"} 4.0',
+        'deis_logger_lines_total{fate="missing"} 2.0',
+        'deis_logger_evicted_lines_total{bound="ring"} 4.0',
+        "deis_logger_kept_lines 5.0",
+    ):
+        assert figure in shown
