@@ -31,6 +31,7 @@ METADATA: dict[str, JsonValue] = {
     "description": "",
     "renders": ["application/json"],
     "parses": ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"],
+    "actions": {},
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ from typing import Any
 import aiohttp
 from multidict import CIMultiDictProxy
 from prometheus_client import CollectorRegistry
+from yarl import URL
 
 from libs.daemon import supervise
 from libs.keyspace import Keyspace
 from libs.keyspace.document import now
 from libs.keyspace.records import App, Instance, Rollout
 from libs.keyspace.records.rollout import Phase
-from libs.store import Store
+from libs.store import StaleRevision, Store
 from libs.store.mirror import Mirror
 from libs.store.shelf import Shelf, Stored
 from libs.web import listen, open_client
@@ -59,12 +60,16 @@ class Client:
     async def __call__(
         self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None, **more: Any
     ) -> Answer:
-        """One request; `body` goes as JSON."""
+        """One request; `body` goes as JSON, and `path` as it is."""
         own = {"Authorization": f"token {self.token}"} if self.token else {}
         if body is not None:
             more["json"] = body
         async with self._session.request(
-            method, self.url + path, headers={**own, **(headers or {})}, allow_redirects=False, **more
+            method,
+            URL(self.url + path, encoded=True),
+            headers={**own, **(headers or {})},
+            allow_redirects=False,
+            **more,
         ) as got:
             text = await got.text(errors="replace")
             parsed = await got.json() if text and got.content_type == "application/json" else None
@@ -123,14 +128,20 @@ class StandIn:
                 await self._instances.delete(*instance.parts)
             await self._shelf.delete(app.id)
             return
-        release = await self._releases.get(app.uuid, app.release)
-        if release is None or release.document.build is None:
-            return
-        build = await self._builds.get(app.uuid, release.document.build)
         known = await self._rollouts.get(app.uuid, app.release)
-        if build is None or (known is not None and known.document.intent >= stored.revision):
+        if known is not None and known.document.intent >= stored.revision:
             return
-        reason = self.failing.get(build.document.image)
+        release = await self._releases.get(app.uuid, app.release)
+        assert release is not None
+        reason = None
+        if release.document.build is not None:
+            build = await self._builds.get(app.uuid, release.document.build)
+            assert build is not None
+            reason = self.failing.get(build.document.image)
+        elif await self._instances.list("n1", app.id):
+            reason = f"v{app.release} has no build: there is nothing to run"
+        else:
+            return
         if reason is None:
             await self._fill(app)
         phase: Phase = "failed" if reason else "done"
@@ -148,7 +159,8 @@ class StandIn:
         )
         await self._rollouts.put(rollout, app.uuid, app.release)
         if reason and app.release > 1:
-            await self._shelf.put(app.changed(release=app.release - 1), app.id, expect=stored.revision)
+            with suppress(StaleRevision):
+                await self._shelf.put(app.changed(release=app.release - 1), app.id, expect=stored.revision)
 
     async def _fill(self, app: App) -> None:
         for instance in await self._instances.list("n1", app.id):
@@ -185,7 +197,9 @@ class Api:
 @asynccontextmanager
 async def running_api(store: Store, home: Path, *, prefix: str = "/deis", **settings: Any) -> AsyncIterator[Api]:
     """The API over a store while the body runs."""
-    chosen = ControllerSettings(home=home, store_prefix=prefix, domain="example.net", **settings)
+    chosen = ControllerSettings(
+        home=home, store_prefix=prefix, domain="example.net", **{"controller_wait_seconds": 30, **settings}
+    )
     async with (
         open_client(timeout=5) as outgoing,
         open_client(timeout=60, connections=200) as incoming,

@@ -91,6 +91,8 @@ class ContainersResource(Resource):
         by = call.user.username
         said = f"{by} restarted {scope or 'all containers'}"
         await self._c.events.record(app, "restarted", by, said, release=stored.document.release)
-        await self._c.settling.settled(stored.document, stored.document.release, stored.revision)
+        release = self._c.picture.release(app.uuid, stored.document.release)
+        if release is not None and release.build is not None:
+            await self._c.settling.settled(stored.document, stored.document.release, stored.revision)
         found = self._processes(app, type_, number)
         return as_json([shapes.of_process(app, process) for process in found])

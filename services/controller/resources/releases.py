@@ -85,7 +85,7 @@ class ReleasesResource(Resource):
         latest = released.release.number
         await self._c.picture.apps.reach(released.revision)
         await self._c.events.record(app, "released", by, summary, release=latest)
-        if build is not None:
+        if build is not None or base.build is not None:
             await self._c.settling.settled(released.app, latest, released.revision)
         return as_json({"version": latest}, status=201)
 
