@@ -7,6 +7,8 @@ import secrets
 import aiohttp
 
 from libs.daemon import Daemon
+from libs.engine import Engine
+from libs.engine.opening import open_engine
 from libs.keyspace import Keyspace
 from libs.keyspace.document import now
 from libs.keyspace.records import Leader, MeshMember
@@ -19,6 +21,7 @@ from libs.web import listen, open_client
 from services.controller.accounts import Accounts
 from services.controller.api import PLATFORM_VERSION, api
 from services.controller.controller import Controller
+from services.controller.deployer import Deployer, DeployerSettings
 from services.controller.events import Events
 from services.controller.passwords import Passwords
 from services.controller.picture import Picture
@@ -33,9 +36,10 @@ async def serve(daemon: Daemon) -> None:
     settings = ControllerSettings()
     async with (
         open_store(settings, name="controller") as store,
+        open_engine(settings) as engine,
         open_client() as client,
     ):
-        await control(daemon, settings, store, client)
+        await control(daemon, settings, store, engine, client)
 
 
 def build(settings: ControllerSettings, store: Store, client: aiohttp.ClientSession) -> Controller:
@@ -58,14 +62,25 @@ def build(settings: ControllerSettings, store: Store, client: aiohttp.ClientSess
     )
 
 
-async def control(daemon: Daemon, settings: ControllerSettings, store: Store, client: aiohttp.ClientSession) -> None:
-    """The same over a store that is open."""
+async def control(
+    daemon: Daemon, settings: ControllerSettings, store: Store, engine: Engine, client: aiohttp.ClientSession
+) -> None:
+    """The same over a store and an engine that are open."""
     controller = build(settings, store, client)
     keys, picture = controller.keyspace, controller.picture
     me = f"{settings.node}-{secrets.token_hex(4)}"
     session = Session(store, ttl=settings.presence_seconds)
     leader = Leader(id=me, node=settings.node, since=now())
     election = Election(store, keys.leaders, "deployer", me=leader, ttl=settings.presence_seconds)
+    deployer = Deployer(
+        store=store,
+        keyspace=keys,
+        engine=engine,
+        unseal=controller.vault.unseal,
+        election=election,
+        settings=DeployerSettings(),
+        registry=daemon.registry,
+    )
 
     app = api(controller, daemon.registry)
     async with listen(app, settings.controller_host, settings.controller_port) as port:
@@ -82,6 +97,11 @@ async def control(daemon: Daemon, settings: ControllerSettings, store: Store, cl
         daemon.ready["store read"] = lambda: picture.complete
         daemon.ready["presence held"] = lambda: session.held
         try:
-            await daemon.run(keep_present=session.run(), campaign=election.run(), **picture.tasks())
+            await daemon.run(
+                keep_present=session.run(),
+                campaign=election.run(),
+                **picture.tasks(),
+                **deployer.join(daemon),
+            )
         finally:
             controller.settling.stop()
