@@ -12,7 +12,7 @@ import structlog
 from libs.keyspace import Keyspace
 from libs.store.acceptance import find_acceptance
 from libs.store.driver import Driver
-from libs.store.errors import HistoryLost, StoreHeld, StoreUnavailable
+from libs.store.errors import HistoryLost, LeaseLost, StoreHeld, StoreUnavailable
 from libs.store.store import ANY, Batch, Entry, Expected, Identity, Lease, Listing
 from libs.store.witness import Witness
 
@@ -20,6 +20,33 @@ LOOK_AGAIN = 1.0  # seconds between two looks for an acceptance, jittered by hal
 WRITE_AT_MOST_EVERY = 3.0  # seconds between two writes of the witness's file
 
 log = structlog.get_logger("store")
+
+
+class GuardedLease:
+    """A lease that ends for us when another store is accepted, though a snapshot may have brought it there."""
+
+    def __init__(self, lease: Lease, witness: Witness) -> None:
+        self._lease, self._witness = lease, witness
+        self._acceptances = witness.acceptances
+
+    @property
+    def ttl(self) -> float:
+        """Seconds that it lives without a renewal."""
+        return self._lease.ttl
+
+    async def renew(self) -> None:
+        """Start its time anew."""
+        await self.there().renew()
+
+    async def revoke(self) -> None:
+        """End it now."""
+        await self._lease.revoke()
+
+    def there(self) -> Lease:
+        """The lease in the store; raises `LeaseLost` when it is another's."""
+        if self._acceptances != self._witness.acceptances:
+            raise LeaseLost("another store was accepted since the lease was granted")
+        return self._lease
 
 
 class Guard:
@@ -47,7 +74,8 @@ class Guard:
 
     async def put(self, key: str, value: bytes, *, expect: Expected = ANY, lease: Lease | None = None) -> int:
         """See `Store.put`."""
-        return await self._store.put(key, value, expect=expect, lease=lease)
+        there = lease.there() if isinstance(lease, GuardedLease) else lease
+        return await self._store.put(key, value, expect=expect, lease=there)
 
     async def delete(self, key: str, *, expect: Expected = ANY) -> bool:
         """See `Store.delete`."""
@@ -55,7 +83,7 @@ class Guard:
 
     async def lease(self, ttl: float) -> Lease:
         """See `Store.lease`."""
-        return await self._store.lease(ttl)
+        return GuardedLease(await self._store.lease(ttl), self._witness)
 
     async def identity(self) -> Identity:
         """See `Store.identity`."""

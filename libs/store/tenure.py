@@ -25,8 +25,8 @@ def boot_clock() -> float:
 class Tenure:
     """A lease from its grant to its end.
 
-    It is `sure` until nine tenths of its ttl have passed since the start of the last good renewal. The server counts all
-    of it, from a later moment: while we are sure, and a little longer, nobody else can have been granted what we hold.
+    It is `sure` until nine tenths of its ttl have passed since the start of the last good renewal. The server counts
+    the whole of it, from a later moment: while we are sure, and a little longer, nobody else can have what we hold.
     """
 
     def __init__(self, lease: Lease, began: float, clock: Clock) -> None:

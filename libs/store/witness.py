@@ -35,7 +35,7 @@ class Witness:
         self.stranger: Identity | None = None  # what was met instead, while it is held
         self.changed = asyncio.Event()  # since the file was last written
         self.decided = asyncio.Event()  # set while the store is held
-        self._acceptances = 0
+        self.acceptances = 0  # how often another store was taken for ours
 
     @classmethod
     def load(cls, path: Path | None) -> Self:
@@ -79,11 +79,11 @@ class Witness:
     def inspect(self) -> Judge:
         """Before a request: raises `StoreHeld`, or returns the judge of its answer (see `driver.Inspect`)."""
         self.refuse_while_held()
-        floor, acceptances = self.known, self._acceptances
+        floor, acceptances = self.known, self.acceptances
 
         def judge(identity: Identity) -> None:
             self.refuse_while_held()
-            if acceptances != self._acceptances:
+            if acceptances != self.acceptances:
                 raise StoreHeld("the request was sent before the store was accepted")
             self._judge(identity, floor)
 
@@ -103,7 +103,7 @@ class Witness:
         """Take this store for the one we know from now on."""
         self.held, self.stranger = None, None
         self.decided.clear()
-        self._acceptances += 1
+        self.acceptances += 1
         self.known = None
         self._know(identity)
 
