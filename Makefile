@@ -4,10 +4,10 @@ PYTHON := .venv/bin/python
 LOCAL := $(PYTHON) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down reset status test unit lint format bench lock
+.PHONY: help install demo up down reset status accept-store test unit lint format bench lock
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## install what is missing: Debian packages, and Python packages from the lock file into .venv
 	@deploy/local/install.sh
@@ -26,6 +26,9 @@ reset: ## `make down`, and remove all state
 
 status: ## tell what runs
 	@$(LOCAL) status
+
+accept-store: ## accept a restored or exchanged etcd, which the daemons hold at the door
+	@$(LOCAL) accept-store
 
 test: install lint ## lint, types, import contracts and all tests, on real servers
 	@$(PYTHON) -m pytest tests/unit tests/contract tests/integration tests/e2e

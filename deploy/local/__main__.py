@@ -1,4 +1,4 @@
-"""`python -m deploy.local up|down|reset|status|demo`."""
+"""`python -m deploy.local up|down|reset|status|accept-store|demo`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ ACTIONS = {
     "down": platform.down,
     "reset": platform.reset,
     "status": platform.status,
+    "accept-store": platform.accept_store,
     "demo": demo.run,
 }
 

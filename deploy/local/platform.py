@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from deploy.local import engine, ports
 from deploy.local.settings import LocalSettings
@@ -84,6 +85,14 @@ def status(settings: LocalSettings) -> None:
         return
     for program in supervisor.programs():
         console.print(f"{program['name']:10} {program['statename']:10} {program['description']}")
+
+
+def accept_store(settings: LocalSettings) -> None:
+    """Accept the etcd that the daemons hold at the door, after a restore that was found right."""
+    command = [str(Path(sys.executable).with_name("deis-daemon")), "accept-store"]
+    done = subprocess.run(command, env=settings.environment(), check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise NotReady("the store was not accepted")
 
 
 def configure_haproxy(settings: LocalSettings) -> None:

@@ -17,8 +17,8 @@ from libs.daemon.supervision import supervise
 class Daemon:
     """One service in this process. Its parts come in as arguments from here; there are no module-level singletons.
 
-    `ready` holds named conditions for `/readyz` (mirrors complete, lease held, listener open); `stopping` is set when
-    the process was asked to end.
+    `ready` holds named conditions for `/readyz` (mirrors complete, lease held, listener open), `facts` what an operator
+    may want to know beside them, for `/statusz`; `stopping` is set when the process was asked to end.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Daemon:
     admin_url: str = ""
     loops: dict[str, Loop] = field(default_factory=dict)
     ready: dict[str, Callable[[], bool]] = field(default_factory=dict)
+    facts: dict[str, Callable[[], object]] = field(default_factory=dict)  # each a JSON value
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def loop(

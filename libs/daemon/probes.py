@@ -40,6 +40,7 @@ def application(daemons: Sequence[Daemon], registry: CollectorRegistry) -> web.A
         body = {
             daemon.name: {
                 "ready": {name: holds() for name, holds in daemon.ready.items()},
+                "facts": {name: tell() for name, tell in daemon.facts.items()},
                 "loops": {name: asdict(loop.status) for name, loop in daemon.loops.items()},
             }
             for daemon in daemons

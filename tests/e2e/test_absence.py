@@ -91,9 +91,13 @@ async def test_an_empty_etcd_is_held_at_the_door_and_stops_no_container(mended: 
         async def held() -> bool:
             pages = [
                 await mended.admin(port, "/readyz")
-                for port in (mended.settings.control_admin_port, mended.settings.router_admin_port)
+                for port in (
+                    mended.settings.control_admin_port,
+                    mended.settings.node_admin_port,
+                    mended.settings.router_admin_port,
+                )
             ]
-            return all("held" in page for page in pages)
+            return all("store is held at the door" in page for page in pages)
 
         await eventually(held, within=60, what="every daemon holds the empty store at the door")
         assert await mended.containers(app) == before
@@ -129,7 +133,7 @@ async def test_a_restored_etcd_is_accepted_by_an_operator_and_converges(mended: 
         await asyncio.to_thread(mended.supervisor.start, "etcd")
         await more_than_a_lease(mended)
         assert await mended.containers(app) == after
-        await mended.run("deis-daemon", "accept-store")
+        await mended.local("accept-store")
         await mended.ready()
 
         async def at_the_restored_release() -> bool:

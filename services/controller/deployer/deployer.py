@@ -109,6 +109,7 @@ class Deployer:
         for loop in (self._observing, self._everything):
             daemon.loops[loop.name] = loop
         daemon.ready["deployer's mirrors are complete"] = lambda: self.complete
+        daemon.facts["containers that no record owns"] = lambda: self.strangers
         return self.tasks()
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, Any]]:

@@ -53,6 +53,7 @@ async def test_statusz_tells_each_loop_and_why_it_ran() -> None:
     async def body() -> None:
         looked.set()
 
+    daemon.facts["pool"] = lambda: {"free": 3}
     loop: Loop = daemon.loop("apply_endpoints", body, every=3600)
     async with admin(daemon, registry=registry) as session, asyncio.TaskGroup() as group:
         task = group.create_task(loop.run(), name="apply_endpoints")
@@ -60,6 +61,7 @@ async def test_statusz_tells_each_loop_and_why_it_ran() -> None:
         async with session.get("/statusz") as answer:
             status = await answer.json()
         task.cancel()
+    assert status["daemons"]["router"]["facts"] == {"pool": {"free": 3}}
     told = status["daemons"]["router"]["loops"]["apply_endpoints"]
     assert told["woken_by"] == "start"
     assert told["runs"] == 1
