@@ -91,14 +91,14 @@ class Publication:
         )
         for ready in (True, False):
             self._claims.labels(str(ready).lower()).set(sum(one.ready is ready for one in claims.wanted.values()))
+        await self._services.apply(claims.wanted.items(), claims.withdrawn)
+        self._withdrawals.inc(len(claims.withdrawn))
         for (app, id_), reason in claims.withdrawn.items():
-            log.info("withdrawing an address", app=app, instance=id_, reason=reason)
+            log.info("withdrew an address", app=app, instance=id_, reason=reason)
         for (app, id_), claim in claims.wanted.items():
             old = published.get((app, id_))
             if old is None or old.ready is not claim.ready:
-                log.info("publishing an address", app=app, instance=id_, address=claim.address, ready=claim.ready)
-        await self._services.apply(claims.wanted.items(), claims.withdrawn)
-        self._withdrawals.inc(len(claims.withdrawn))
+                log.info("published an address", app=app, instance=id_, address=claim.address, ready=claim.ready)
 
     def _tell(self) -> None:
         for listener in self._listeners:
