@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -292,6 +293,23 @@ async def test_output_is_followed_over_a_restart_in_place_and_ends_with_the_stop
         assert await read_all(pieces) == [piece for piece in read if piece.at >= read[2].at]
     async with engine.logs(spec.name, follow=False, tail=1) as pieces:
         assert await read_all(pieces) == read[-1:]
+
+
+async def test_a_tail_of_nothing_gives_nothing_of_what_was(ground: Ground, engine: Driver) -> None:
+    spec = replace(await a_spec(engine), command=("sh", "-c", "echo hello; echo oops >&2; exec sleep 1000000"))
+    await engine.start(spec)
+    await in_state(engine, spec, "running")
+    await ground.say(spec.name)
+
+    async def said() -> bool:
+        async with engine.logs(spec.name, follow=False) as pieces:
+            return len(await read_all(pieces)) == 2
+
+    await eventually(said, within=DEADLINE)
+    async with engine.logs(spec.name, tail=0) as pieces, asyncio.TaskGroup() as group:
+        reading = group.create_task(read_all(pieces))
+        await engine.stop(spec.name, grace=0)
+    assert reading.result() == []
 
 
 async def test_one_that_is_not_there_has_no_output(engine: Driver) -> None:

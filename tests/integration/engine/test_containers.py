@@ -243,6 +243,20 @@ async def test_an_engine_that_is_not_there_is_unavailable(open_docker: Open, doc
         await docker.instances()
 
 
+async def test_one_inspection_that_fails_makes_the_whole_look_unknown(
+    docker: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        await docker.start(instance())
+
+    async def broken(_: str) -> None:
+        raise EngineUnavailable("broken off")
+
+    monkeypatch.setattr(docker._census, "_inspect", broken)
+    with pytest.raises(EngineUnavailable, match="broken off"):
+        await docker.instances()
+
+
 async def test_labels_that_lost_a_number_make_a_stranger(docker_engine: Dockerd, docker: DockerEngine) -> None:
     labels = {"io.deis.platform": docker._platform, "io.deis.instance": "x", "io.deis.app": "shop"}
     who = Identity("x", "shop", "u", "web", 1, 1)

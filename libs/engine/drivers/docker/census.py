@@ -99,17 +99,19 @@ class Census:
         """Inspect those whose row does not say that they are as they were."""
         now = time.time()
         turn = asyncio.Semaphore(AT_ONCE)
+        failures: list[EngineUnavailable] = []  # told as one, and not as a group of tasks' failures
 
         async def look(id_: str, labelled: Labelled) -> None:
-            async with turn:
-                told = self._told.get(id_, 0)
-                try:
-                    found = await self._wire.ask("GET", f"containers/{id_}/json")
-                except Refusal as refusal:
-                    if refusal.status != 404:
-                        raise EngineUnavailable(f"the engine would not show container {id_}: {refusal}") from refusal
-                    self._sightings.pop(id_, None)  # it went in between
-                    return
+            try:
+                async with turn:
+                    told = self._told.get(id_, 0)
+                    found = await self._inspect(id_)
+            except EngineUnavailable as error:
+                failures.append(error)
+                return
+            if found is None:  # it went in between
+                self._sightings.pop(id_, None)
+                return
             state = found["State"]
             if STATES.get(state["Status"]) in {"exited", "restarting"}:
                 self._exits[id_] = state["ExitCode"]
@@ -117,15 +119,23 @@ class Census:
                 as_instance(found, labelled, network=self._network, last_exit=self._exits.get(id_)), now, told
             )
 
+        async with asyncio.TaskGroup() as group:
+            for id_, (row, labelled) in known.items():
+                sighting = self._sightings.get(id_)
+                heard = sighting is not None and sighting.told != self._told.get(id_, 0)
+                if sighting is None or heard or not sighting.holds(row["State"], row["Status"], now):
+                    group.create_task(look(id_, labelled), name=f"inspect {id_[:12]}")
+        if failures:
+            raise failures[0]
+
+    async def _inspect(self, id_: str) -> dict[str, Any] | None:
         try:
-            async with asyncio.TaskGroup() as group:
-                for id_, (row, labelled) in known.items():
-                    sighting = self._sightings.get(id_)
-                    heard = sighting is not None and sighting.told != self._told.get(id_, 0)
-                    if sighting is None or heard or not sighting.holds(row["State"], row["Status"], now):
-                        group.create_task(look(id_, labelled), name=f"inspect {id_[:12]}")
-        except* EngineUnavailable as group_of_same:
-            raise group_of_same.exceptions[0] from None
+            found: dict[str, Any] = await self._wire.ask("GET", f"containers/{id_}/json")
+        except Refusal as refusal:
+            if refusal.status == 404:
+                return None
+            raise EngineUnavailable(f"the engine would not show container {id_}: {refusal}") from refusal
+        return found
 
 
 def name_of(row: dict[str, Any]) -> str:

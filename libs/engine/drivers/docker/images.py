@@ -49,9 +49,11 @@ class DockerImages:
     async def _pull(self, reference: str) -> None:
         name, version = split(reference)
         query = {"fromImage": name, "tag": version}
+        # An unreachable registry's words are like those of an engine in trouble: nobody must wait for that for ever.
+        pull = self._wire.stream("POST", "images/create", query=query, seconds=self._stall_seconds, dying=())
         try:
             async with (
-                self._wire.stream("POST", "images/create", query=query, seconds=self._stall_seconds) as chunks,
+                pull as chunks,
                 aclosing(json_values(chunks)) as values,
             ):
                 while (progress := await self._next(values)) is not None:

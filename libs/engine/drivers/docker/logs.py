@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -53,8 +54,10 @@ class DockerLogs:
     ) -> AsyncIterator[AsyncIterator[LogPiece]]:
         """See `Logs.logs`."""
         async with AsyncExitStack() as stack:
+            # What is older than the tail is not wanted later, either.
+            place = Place(since if tail is None else max(since, time.time_ns()))
             first = await self._open(stack, name, since, follow=follow, tail=tail)
-            yield self._read(name, Place(since), first, follow=follow)
+            yield self._read(name, place, first, follow=follow)
 
     async def _read(
         self, name: str, place: Place, first: AsyncIterator[bytes] | None, *, follow: bool
@@ -77,7 +80,7 @@ class DockerLogs:
             follow = runs
 
     async def _wait_for_a_run(self, name: str) -> bool:
-        """True once it runs; False if it will not run again by itself."""
+        """True once it runs; False if it ended for good."""
         delay = FIRST_LOOK_SECONDS
         while True:
             try:
@@ -88,7 +91,7 @@ class DockerLogs:
                 raise EngineUnavailable(f"the engine would not show {name}: {refusal}") from refusal
             if state["Status"] in {"running", "paused"}:
                 return True
-            if state["Status"] != "restarting":
+            if state["Status"] not in {"created", "restarting"}:
                 return False
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_LOOK_SECONDS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
@@ -33,6 +33,7 @@ DYING = (
     "code = unavailable",
     ": unavailable",
     "server is not running",
+    "deadline exceeded",
 )
 
 
@@ -79,11 +80,20 @@ class Wire:
 
     @asynccontextmanager
     async def stream(
-        self, method: str, path: str, *, query: dict[str, Any] | None = None, seconds: float = ANSWER_SECONDS
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, Any] | None = None,
+        seconds: float = ANSWER_SECONDS,
+        dying: Sequence[str] = DYING,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """A request whose answer comes bit by bit; the deadline is for its beginning. Reading may raise as well."""
+        """A request whose answer comes bit by bit; the deadline is for its beginning. Reading may raise as well.
+
+        `dying` are the words that tell an engine in trouble; without any, every answer is taken for a refusal.
+        """
         async with AsyncExitStack() as stack:
-            with self._said(method, path, seconds):
+            with self._said(method, path, seconds, dying):
                 async with asyncio.timeout(seconds):
                     answer = await stack.enter_async_context(self._open(method, path, query, None))
             # Closed and not released: the rest of an endless answer is not to be waited for.
@@ -115,7 +125,7 @@ class Wire:
                 answer.release()
 
     @contextmanager
-    def _said(self, method: str, path: str, seconds: float) -> Iterator[None]:
+    def _said(self, method: str, path: str, seconds: float, dying: Sequence[str] = DYING) -> Iterator[None]:
         """What went wrong in the body, as one of two: refused, or nothing known."""
         try:
             yield
@@ -125,8 +135,8 @@ class Wire:
             raise EngineUnavailable(f"{self.host} broke off {method} {path}: {error}") from error
         except DockerError as error:
             words = error.message.strip()
-            dying = error.status >= 500 and any(word in words.lower() for word in DYING)
-            if error.status in {503, NO_CONNECTION} or dying:
+            told = error.status == 503 or (error.status >= 500 and any(word in words.lower() for word in dying))
+            if error.status == NO_CONNECTION or (told and dying):
                 raise EngineUnavailable(f"{self.host} is not there for {method} {path}: {words}") from error
             raise Refusal(error.status, words) from error
 
