@@ -16,7 +16,7 @@ from deploy.local.settings import LocalSettings
 from deploy.local.steps import console, step
 from deploy.local.supervisor import Supervisor
 
-PROGRAMS = ("etcd", "haproxy", "control", "node", "router")
+SERVERS = ("etcd", "haproxy")
 READY_LIMIT = 90.0  # seconds
 
 
@@ -38,7 +38,7 @@ def up(settings: LocalSettings) -> None:
     with step("Docker Engine") as told:
         told.detail = engine.ensure(settings, supervisor)
     with step("etcd, HAProxy and the daemons"):
-        for program in PROGRAMS:
+        for program in (*SERVERS, *settings.admin_ports):
             supervisor.start(program)
         wait_until_ready(settings, supervisor)
 
@@ -50,7 +50,7 @@ def down(settings: LocalSettings) -> None:
         console.print("the platform does not run")
         return
     with step("the daemons"):
-        for program in reversed(PROGRAMS[2:]):
+        for program in settings.admin_ports:
             supervisor.stop(program)
     if engine.answers(settings):
         with step("the apps") as told:
@@ -63,7 +63,7 @@ def reset(settings: LocalSettings) -> None:
     """`down`, and remove all state: apps, containers, the network, etcd's data, logs."""
     supervisor = Supervisor(settings)
     own_engine = supervisor.alive() and supervisor.running("docker")
-    for program in reversed(PROGRAMS) if supervisor.alive() else ():
+    for program in (*settings.admin_ports, *SERVERS) if supervisor.alive() else ():
         supervisor.stop(program)
     if engine.answers(settings):
         with step("the apps' containers and network") as told:
@@ -107,12 +107,8 @@ def configure_haproxy(settings: LocalSettings) -> None:
 
 def wait_until_ready(settings: LocalSettings, supervisor: Supervisor) -> None:
     """Return once every daemon says ready and the API answers through the router; else raise `NotReady`."""
-    waiting = {
-        "control": f"http://127.0.0.1:{settings.control_admin_port}/readyz",
-        "node": f"http://127.0.0.1:{settings.node_admin_port}/readyz",
-        "router": f"http://127.0.0.1:{settings.router_admin_port}/readyz",
-        "the API": f"http://127.0.0.1:{settings.router_http_port}/healthz",
-    }
+    waiting = {name: f"http://127.0.0.1:{port}/readyz" for name, port in settings.admin_ports.items()}
+    waiting["the API"] = f"http://127.0.0.1:{settings.router_http_port}/healthz"
     deadline = time.monotonic() + READY_LIMIT
     missing: dict[str, str] = {}
     while time.monotonic() < deadline:

@@ -6,9 +6,16 @@ import hashlib
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Layout = Literal["shared", "separate"]
+PROCESSES: dict[Layout, dict[str, str]] = {  # program -> whose admin port it has
+    "shared": {"control": "controller", "mesh": "router"},
+    "separate": {name: name for name in ("controller", "logger", "log_agent", "publisher", "health_checker", "router")},
+}
 
 LONGEST_HOME = 80  # characters: a UNIX socket's path has at most 107 (unix(7)), and ours stand two levels below
 
@@ -21,6 +28,7 @@ class LocalSettings(BaseSettings):
     home: Path = Path(".deis")
     platform: str = ""  # default: made from the home, so that platforms of several homes can share an engine
     domain: str = "localhost"
+    layout: Layout = "shared"  # which daemons share a process: a file of layouts/
     docker_host: str = "unix:///var/run/docker.sock"
     # Where the platform starts the engine itself: its folders, and more words for dockerd's command line.
     docker_data_root: Path = Path("/var/lib/docker")
@@ -32,9 +40,13 @@ class LocalSettings(BaseSettings):
     logger_port: int = Field(8088, ge=1, le=65535)
     etcd_port: int = Field(4001, ge=1, le=65535)
     etcd_peer_port: int = Field(7001, ge=1, le=65535)
-    control_admin_port: int = Field(9101, ge=1, le=65535)
-    node_admin_port: int = Field(9102, ge=1, le=65535)
-    router_admin_port: int = Field(9103, ge=1, le=65535)
+    # Probes and metrics of each process; the shared layout has those of the controller and of the router.
+    controller_admin_port: int = Field(9101, ge=1, le=65535)
+    router_admin_port: int = Field(9102, ge=1, le=65535)
+    logger_admin_port: int = Field(9103, ge=1, le=65535)
+    log_agent_admin_port: int = Field(9104, ge=1, le=65535)
+    publisher_admin_port: int = Field(9105, ge=1, le=65535)
+    health_checker_admin_port: int = Field(9106, ge=1, le=65535)
 
     @field_validator("home")
     @classmethod
@@ -56,10 +68,18 @@ class LocalSettings(BaseSettings):
         return platform or "local-" + hashlib.sha256(str(home).encode()).hexdigest()[:6]
 
     @property
+    def admin_ports(self) -> dict[str, int]:
+        """The admin port of each of the daemons' processes."""
+        return {program: getattr(self, f"{owner}_admin_port") for program, owner in PROCESSES[self.layout].items()}
+
+    @property
     def ports(self) -> dict[str, int]:
         """Every port that the platform listens on, by its setting."""
+        admin = {f"{owner}_admin_port" for owner in PROCESSES[self.layout].values()}
         return {
-            f"DEIS_{name.upper()}": getattr(self, name) for name in type(self).model_fields if name.endswith("_port")
+            f"DEIS_{name.upper()}": getattr(self, name)
+            for name in type(self).model_fields
+            if name.endswith("_port") and (name in admin or not name.endswith("_admin_port"))
         }
 
     @property
@@ -79,6 +99,8 @@ class LocalSettings(BaseSettings):
             **own,
             "DEIS_STORE_ENDPOINTS": f"127.0.0.1:{self.etcd_port}",
             "DEIS_BIN": str(Path(sys.executable).parent),
+            # Threads of libraries would each get an arena of their own, whose free memory stays resident (mallopt(3)).
+            "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "1"),
             "DEIS_LOG_FORMAT": os.environ.get("DEIS_LOG_FORMAT", "console"),
             "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin",  # Debian has haproxy and dockerd there
         }

@@ -16,7 +16,9 @@ IMAGE = "bench-hello:v1"
 
 async def measure(directory: Path) -> list[Row]:
     """Every measurement that wants a whole platform, on one."""
-    async with platform(directory, extra={"DEIS_NODE": "bench", "DEIS_PRESENCE_SECONDS": "15"}) as running:
+    async with platform(
+        directory, extra={"DEIS_NODE": "bench", "DEIS_PRESENCE_SECONDS": "15", "DEIS_LAYOUT": "shared"}
+    ) as running:
         await running.build(IMAGE)
         url = f"http://deis.localhost:{running.settings.router_http_port}"
         login = ("--username", "bench", "--password", "bench", "--email", "bench@example.com")

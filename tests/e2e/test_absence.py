@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from tests.support.platform import Platform
@@ -25,13 +26,16 @@ async def mended(deis_platform: Platform) -> AsyncIterator[Platform]:
     await deis_platform.local("up")
 
 
-async def test_a_dead_node_agent_starts_no_duplicates_and_empties_no_pool(mended: Platform, app: str) -> None:
+@pytest.mark.parametrize("daemon", ["publisher", "health_checker"])
+async def test_a_dead_node_agent_starts_no_duplicates_and_empties_no_pool(
+    mended: Platform, app: str, daemon: str
+) -> None:
     before = await mended.containers(app)
     async with mended.traffic(app).flowing() as traffic:
-        await asyncio.to_thread(mended.supervisor.stop, "node")
+        await asyncio.to_thread(mended.supervisor.stop, daemon)
         await more_than_a_lease(mended)
         assert await mended.containers(app) == before
-        await asyncio.to_thread(mended.supervisor.start, "node")
+        await asyncio.to_thread(mended.supervisor.start, daemon)
         await mended.ready()
         await traffic.more(100)
     assert traffic.failures == []
@@ -60,7 +64,7 @@ async def test_a_container_that_no_record_owns_is_reported_and_left_alone(mended
         await mended.docker("run", "--detach", "--name", "nobodys", "--network=none", *labels, "example-hello:v1")
 
         async def reported() -> bool:
-            return "nobodys" in await mended.admin(mended.settings.control_admin_port, "/statusz")
+            return "nobodys" in await mended.admin("controller", "/statusz")
 
         await eventually(reported, within=60, what="the container that nobody owns in /statusz")
         await mended.deis("scale", "cmd=1", "-a", app)
@@ -89,14 +93,7 @@ async def test_an_empty_etcd_is_held_at_the_door_and_stops_no_container(mended: 
         await more_than_a_lease(mended)
 
         async def held() -> bool:
-            pages = [
-                await mended.admin(port, "/readyz")
-                for port in (
-                    mended.settings.control_admin_port,
-                    mended.settings.node_admin_port,
-                    mended.settings.router_admin_port,
-                )
-            ]
+            pages = [await mended.admin(program, "/readyz") for program in mended.settings.admin_ports]
             return all("store is held at the door" in page for page in pages)
 
         await eventually(held, within=60, what="every daemon holds the empty store at the door")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from deploy.local.settings import PROCESSES
 from tests.support.platform import Platform
 from tests.support.waiting import eventually
 
-DAEMONS = ("control", "node", "router")
+DAEMONS = tuple(PROCESSES["separate"])
 
 
 async def converges(deis_platform: Platform, app: str) -> None:
@@ -21,8 +22,8 @@ async def converges(deis_platform: Platform, app: str) -> None:
 
 @pytest.mark.parametrize(
     "programs",
-    [("control",), ("node",), ("router",), ("etcd",), ("docker",), DAEMONS, (*DAEMONS, "etcd")],
-    ids="+".join,
+    [*((daemon,) for daemon in DAEMONS), ("etcd",), ("docker",), DAEMONS, (*DAEMONS, "etcd")],
+    ids=lambda programs: programs[0] if len(programs) == 1 else f"{len(programs)} at once",
 )
 async def test_apps_answer_while_it_is_killed_and_it_converges(
     deis_platform: Platform, app: str, programs: tuple[str, ...]

@@ -131,12 +131,8 @@ class Platform:
 
     async def ready(self) -> None:
         """Wait until every daemon says that it is ready."""
-        for port in (
-            self.settings.control_admin_port,
-            self.settings.node_admin_port,
-            self.settings.router_admin_port,
-        ):
-            await eventually(partial(self._ready, port), within=60, what=f"readiness on port {port}")
+        for program, port in self.settings.admin_ports.items():
+            await eventually(partial(self._ready, port), within=60, what=f"readiness of {program}")
 
     async def _ready(self, port: int) -> bool:
         try:
@@ -145,8 +141,9 @@ class Platform:
         except aiohttp.ClientError:
             return False
 
-    async def admin(self, port: int, path: str) -> str:
+    async def admin(self, program: str, path: str) -> str:
         """A page of a process's admin port."""
+        port = self.settings.admin_ports[program]
         async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as answer:
             return await answer.text()
 
@@ -154,16 +151,7 @@ class Platform:
 @asynccontextmanager
 async def platform(directory: Path, *, extra: Mapping[str, str] | None = None) -> AsyncIterator[Platform]:
     """Start a platform in a directory of its own, and remove every trace of it afterwards."""
-    ports = (
-        "router_http_port",
-        "controller_port",
-        "logger_port",
-        "etcd_port",
-        "etcd_peer_port",
-        "control_admin_port",
-        "node_admin_port",
-        "router_admin_port",
-    )
+    ports = [name for name in LocalSettings.model_fields if name.endswith("_port")]
     namespace = directory.name.replace("_", "")  # containerd takes no underscore at its end, nor two in a row
     with own_bridge() as bridge:
         home = directory / "deis"
@@ -172,6 +160,7 @@ async def platform(directory: Path, *, extra: Mapping[str, str] | None = None) -
             **{f"DEIS_{name.upper()}": str(free_port()) for name in ports},
             "HOME": str(directory / "user"),
             "DEIS_HOME": str(home),
+            "DEIS_LAYOUT": "separate",
             "DEIS_PLATFORM": f"test-{os.getpid()}",
             "DEIS_DOCKER_HOST": f"unix://{directory}/docker.sock",
             "DEIS_DOCKER_DATA_ROOT": f"{directory}/docker",
