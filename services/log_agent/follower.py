@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
-from libs.engine import EngineError, Logs
+from libs.engine import EngineError, LogPiece, Logs
 from libs.keyspace.records import Instance
 from libs.loglines import Known
 from services.log_agent.cursors import Cursors
 from services.log_agent.ends import ENDED, Ends
 from services.log_agent.lane import Lane
-from services.log_agent.logger_client import LoggerAway, LoggerClient
+from services.log_agent.logger_client import LoggerClient
+from services.log_agent.patience import until_answered
 from services.log_agent.position import BadPosition, Position
 from services.log_agent.reading import Reading
 from services.log_agent.sender import Counts
@@ -38,6 +40,7 @@ class Parts:
     counts: Counts
     ready: Callable[[Lane], None]
     refill: int  # lines of history for a logger that lost its memory
+    stall_seconds: float  # how long an open stream may wait for room
 
 
 class Follower:
@@ -65,7 +68,8 @@ class Follower:
 
     async def run(self) -> None:
         """Until the instance is gone and all that it said has arrived."""
-        lane = self._begin(await self._known())
+        asked = partial(self._parts.client.known, self._instance.app_uuid, self._instance.id)
+        lane = self._begin(await until_answered(asked))
         pause = FIRST_PAUSE
         while True:
             self._changed.clear()
@@ -87,17 +91,6 @@ class Follower:
             pause = FIRST_PAUSE if lane.lines > before else min(pause * 2, LONGEST_PAUSE)
             await self._change(None if told else pause)
 
-    async def _known(self) -> Known:
-        """What the logger has of the instance."""
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                return await self._parts.client.known(self._instance.app_uuid, self._instance.id)
-            except LoggerAway as error:
-                log.debug("asks again", instance=self._instance.id, reason=str(error))
-                await asyncio.sleep(random.uniform(pause / 2, pause))
-                pause = min(pause * 2, LONGEST_PAUSE)
-
     def _begin(self, known: Known) -> Lane:
         """Go on where the logger says; one that knows nothing gets what it had, and otherwise all that there is."""
         reading, number = known.reading, known.next
@@ -118,30 +111,46 @@ class Follower:
 
     async def _read(self, lane: Lane) -> None:
         """Read on until the output ends; raises `EngineError`."""
-        if self._refilling is None or await self._read_pieces(lane, tail=self._parts.refill):
-            await self._read_pieces(lane)
+        while not await self._read_pieces(lane):
+            await lane.room()
 
-    async def _read_pieces(self, lane: Lane, *, tail: int | None = None) -> bool:
-        """Put what the engine has into the lane; True when the tail began too late to hold all that is unread."""
-        parts = self._parts
+    async def _read_pieces(self, lane: Lane) -> bool:
+        """Put what the engine has into the lane; True when that was all, False when it must be opened anew."""
+        parts, tail = self._parts, None if self._refilling is None else self._parts.refill
         reading = self._reading = Reading(self._reading.position)  # a line that was open is read again
         try:
-            async with parts.logs.logs(self._instance.name, since=reading.since, tail=tail) as pieces:
+            async with (
+                parts.logs.logs(self._instance.name, since=reading.since, tail=tail) as opened,
+                closed_behind(opened) as pieces,
+            ):
                 async for piece in pieces:
                     if self._refilling is not None:
                         refilling, self._refilling = self._refilling, None
                         if piece.at > refilling.latest:
-                            self._reading = Reading(refilling)
-                            return True
+                            self._reading = Reading(refilling)  # the tail does not hold all that is unread
+                            return False
                     if stored := reading.add(piece):
                         lane.put(stored)
-                        if lane.full:
-                            await lane.room()
+                        if lane.full and not await self._room(lane):
+                            return False
             lane.put(reading.end())
-            return False
+            return True
         finally:
             parts.counts.gaps += reading.gaps
             parts.counts.cut_bytes += reading.cut
+
+    async def _room(self, lane: Lane) -> bool:
+        """True once the lane has room; False when that takes long.
+
+        An open stream that is not read misses what the engine rotates away meanwhile, and nobody would know.
+        """
+        try:
+            async with asyncio.timeout(self._parts.stall_seconds):
+                await lane.room()
+        except TimeoutError:
+            self._parts.counts.stalls += 1
+            return False
+        return True
 
     async def _change(self, seconds: float | None) -> None:
         """Return once the record changed, at the latest after so many seconds."""
@@ -150,3 +159,13 @@ class Follower:
                 await self._changed.wait()
         except TimeoutError:
             pass
+
+
+@asynccontextmanager
+async def closed_behind(pieces: AsyncIterator[LogPiece]) -> AsyncIterator[AsyncIterator[LogPiece]]:
+    """The pieces; a generator that was left before its end is closed at once, and what it holds open with it."""
+    try:
+        yield pieces
+    finally:
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()

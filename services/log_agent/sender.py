@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
-from libs.loglines import Frame
+from libs.loglines import Ack, Frame
 from services.log_agent.lane import FULL, Lane
 from services.log_agent.logger_client import BatchRefused, LoggerAway, LoggerClient
+from services.log_agent.patience import until_answered
 
 LINGER = 0.01  # seconds that a batch waits for more lines
 BATCH = 1024 * 1024  # bytes; a batch that has as many takes no further frame
-LONGEST_PAUSE = 2.0  # seconds between two tries
 
 log = structlog.get_logger("log_agent")
 
@@ -30,6 +29,7 @@ class Counts:
     batches: int = 0
     failures: int = 0  # tries that were not answered
     gaps: int = 0  # holes found in the engine's files
+    stalls: int = 0  # outputs that were closed for the while, since the logger took nothing
     cut_bytes: int = 0  # of overlong lines
 
 
@@ -86,25 +86,25 @@ class Sender:
 
     async def _deliver(self, frames: list[Frame]) -> None:
         """Send until it is answered: what was taken before is not taken twice."""
-        counts, pause = self._counts, 0.05
-        while True:
+        counts = self._counts
+
+        async def send() -> Ack:
             try:
-                ack = await self._client.send(self._boot, frames)
-            except LoggerAway as error:
+                return await self._client.send(self._boot, frames)
+            except LoggerAway:
                 counts.failures += 1
-                log.debug("holds the lines", reason=str(error))
-                await asyncio.sleep(random.uniform(pause / 2, pause))
-                pause = min(pause * 2, LONGEST_PAUSE)
-            except BatchRefused as error:
-                counts.refused += sum(frame.header.lines for frame in frames)
-                log.error("the logger refuses a batch", frames=len(frames), reason=str(error))  # noqa: TRY400
-                return
-            else:
-                counts.batches += 1
-                counts.sent += ack.lines
-                counts.doubles += ack.doubles
-                for refused in ack.refused:
-                    header = frames[refused.index].header
-                    counts.refused += header.lines
-                    log.error("the logger refuses lines", instance=header.instance, reason=refused.reason)
-                return
+                raise
+
+        try:
+            ack = await until_answered(send)
+        except BatchRefused as error:
+            counts.refused += sum(frame.header.lines for frame in frames)
+            log.error("the logger refuses a batch", frames=len(frames), reason=str(error))  # noqa: TRY400 - its word is all
+            return
+        counts.batches += 1
+        counts.sent += ack.lines
+        counts.doubles += ack.doubles
+        for refused in ack.refused:
+            header = frames[refused.index].header
+            counts.refused += header.lines
+            log.error("the logger refuses lines", instance=header.instance, reason=refused.reason)

@@ -68,6 +68,7 @@ async def ship_lines(daemon: Daemon, settings: LogAgentSettings, store: Store, l
             ends=ends,
             counts=counts,
             refill=settings.log_agent_refill_lines,
+            stall_seconds=settings.log_agent_stall_seconds,
         )
         daemon.ready["instances mirrored"] = lambda: instances.complete
         daemon.ready["logger found"] = lambda: bool(shipping.boot)

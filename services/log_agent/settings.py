@@ -13,4 +13,7 @@ class LogAgentSettings(Settings):
     log_agent_refill_lines: int = Field(
         10_000, ge=0, description="lines of an instance that are sent again to a logger that lost its memory"
     )
+    log_agent_stall_seconds: float = Field(
+        10.0, gt=0, description="how long an instance's open output may wait while the logger takes nothing"
+    )
     internal_token: str = Field("", description="token between daemons; empty: the file secrets/internal.token in home")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from dataclasses import dataclass
 
 import aiohttp
@@ -17,9 +16,10 @@ from services.log_agent.cursors import Cursors
 from services.log_agent.ends import Ends
 from services.log_agent.follower import Follower, Parts
 from services.log_agent.followers import Followers
-from services.log_agent.logger_client import LoggerAway, LoggerClient, LoggerForgot
+from services.log_agent.logger_client import LoggerClient, LoggerForgot
 from services.log_agent.loggers import Loggers
-from services.log_agent.sender import LONGEST_PAUSE, Counts, Sender
+from services.log_agent.patience import until_answered
+from services.log_agent.sender import Counts, Sender
 
 log = structlog.get_logger("log_agent")
 
@@ -41,6 +41,7 @@ class Shipping:
     ends: Ends
     counts: Counts
     refill: int  # lines
+    stall_seconds: float
     boot: str = ""  # of the logger that is shipped to now
 
     def __post_init__(self) -> None:
@@ -66,26 +67,24 @@ class Shipping:
         raise LoggerMoved(f"the logger is at {member.url} now")
 
     async def _ship(self, client: LoggerClient) -> None:
-        boot = await self._greet(client)
+        boot = await until_answered(client.boot)
         log.info("ships to a logger", url=client.url, boot=boot)
         sender = Sender(client, boot, self.counts, self._arrived)
-        parts = Parts(self.logs, client, self.cursors, self.ends, self.counts, sender.ready, self.refill)
+        parts = Parts(
+            logs=self.logs,
+            client=client,
+            cursors=self.cursors,
+            ends=self.ends,
+            counts=self.counts,
+            ready=sender.ready,
+            refill=self.refill,
+            stall_seconds=self.stall_seconds,
+        )
         self._followers = Followers(self.instances, lambda instance: Follower(instance, parts))
         self.boot = boot
         async with asyncio.TaskGroup() as group:
             group.create_task(sender.run(), name="send lines")
             group.create_task(self._followers.run(self.cursors.forget), name="keep followers")
-
-    async def _greet(self, client: LoggerClient) -> str:
-        """The logger's boot, once it answers."""
-        pause = 0.05
-        while True:
-            try:
-                return await client.boot()
-            except LoggerAway as error:
-                log.debug("waits for the logger", reason=str(error))
-                await asyncio.sleep(random.uniform(pause / 2, pause))
-                pause = min(pause * 2, LONGEST_PAUSE)
 
     def _arrived(self, frame: Frame) -> None:
         self.cursors.set(frame.header.instance, frame.header.position)

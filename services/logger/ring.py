@@ -12,7 +12,7 @@ from libs.loglines.line import PREFIX
 from services.logger.run import Run
 
 LOT = 64  # lines let go of at once from one source while others have some as well
-SOURCES = 4096  # instances remembered of an app, those without lines too
+SOURCES = 256  # instances of an app; beyond them, those without a line are forgotten
 SOURCE_WEIGHT = 1024  # bytes that a source takes beside its lines, about
 
 
@@ -145,10 +145,14 @@ class Ring:
         return source
 
     def _forget_one(self) -> None:
-        longest_ago = next((s for s in self._sources.values() if not s.run.lines), next(iter(self._sources.values())))
-        del self._sources[longest_ago.instance]
-        self.lines -= longest_ago.run.lines
-        self.size -= longest_ago.run.size
+        """Forget the instance without lines that was written longest ago, if there is one.
+
+        Should it still live, its agent sends some history again one day, which is older than what is kept.
+        """
+        for instance, source in self._sources.items():
+            if not source.run.lines:
+                del self._sources[instance]
+                return
 
     def _append(self, source: Source, block: bytes, lines: int) -> None:
         source.run.append(block, lines)

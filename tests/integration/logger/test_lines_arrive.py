@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 import pytest
@@ -22,7 +24,7 @@ from tests.integration.logger.world import KEYS, NODE, World, numbers
 from tests.support.waiting import eventually
 
 Spoken = World[MemoryEngine]
-KEPT = ("Authorization", "Deis-Logger-Boot")
+PASSED = ("Authorization", "Deis-Logger-Boot")
 
 
 @pytest.fixture
@@ -249,38 +251,82 @@ async def test_a_batch_that_is_none_is_refused_and_stops_nothing(world: Spoken) 
         await world.has(["still here"])
 
 
-async def test_answers_that_are_lost_cost_no_line_and_double_none(world: Spoken) -> None:
-    """Between agent and logger stands a server that passes everything on and keeps most of the answers to itself."""
-    passed = 0
+class Between:
+    """Stands between agent and logger and passes everything on but what `keeps` says: a request, or its answer."""
 
-    async def forward(request: web.Request) -> web.StreamResponse:
-        nonlocal passed
-        async with aiohttp.ClientSession() as session:
-            url = f"http://127.0.0.1:{world.port}{request.raw_path}"
-            body, headers = await request.read(), {k: v for k, v in request.headers.items() if k in KEPT}
-            async with session.request(request.method, url, data=BytesIO(body), headers=headers) as answer:
-                passed += 1
-                if passed % 3:
-                    assert request.transport is not None
-                    request.transport.abort()
-                return web.Response(status=answer.status, body=await answer.read())
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.requests = 0
+        self.keeps: Callable[[int], Literal["", "request", "answer"]] = lambda _: ""
 
-    proxy = web.Application(client_max_size=1 << 24)
-    proxy.router.add_route("*", "/{path:.*}", forward)
-    async with listen(proxy, "127.0.0.1", 0) as port, world.logger():
-        member = MeshMember(
-            service="logger", id="a", node="a", url=f"http://127.0.0.1:{port}", started=datetime.now(UTC)
-        )
+    def application(self) -> web.Application:
+        app = web.Application(client_max_size=1 << 24)
+        app.router.add_route("*", "/{path:.*}", self._pass)
+        return app
+
+    async def _pass(self, request: web.Request) -> web.StreamResponse:
+        self.requests += 1
+        kept = self.keeps(self.requests)
+        assert request.transport is not None
+        if kept == "request":
+            request.transport.abort()
+            return web.Response()
+        url = f"http://127.0.0.1:{self._port}{request.raw_path}"
+        body, headers = await request.read(), {k: v for k, v in request.headers.items() if k in PASSED}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(request.method, url, data=BytesIO(body), headers=headers) as answer,
+        ):
+            if kept == "answer":
+                request.transport.abort()
+            return web.Response(status=answer.status, body=await answer.read())
+
+
+@pytest.fixture
+async def between(world: Spoken) -> AsyncIterator[Between]:
+    """The way that the agent takes: its record is the first by name."""
+    one = Between(world.port)
+    async with listen(one.application(), "127.0.0.1", 0) as port:
+        url = f"http://127.0.0.1:{port}"
+        member = MeshMember(service="logger", id="a", node="a", url=url, started=datetime.now(UTC))
         await Shelf(world.store, KEYS.mesh).put(member, "logger", "a")
-        async with world.agent():
-            web_1, web_2 = await world.start("a1"), await world.start("b2", number=2)
-            for part in range(0, 2000, 100):
-                say(world, web_1, *numbers(part, part + 100))
-                say(world, web_2, *numbers(part, part + 100))
-                await eventually(partial(_some, world, part), what="a part of the stream")
-            await world.has(numbers(0, 2000), process="web.1")
-            await world.has(numbers(0, 2000), process="web.2")
-    assert passed > 20
+        yield one
+
+
+async def test_answers_that_are_lost_cost_no_line_and_double_none(world: Spoken, between: Between) -> None:
+    between.keeps = lambda request: "answer" if request % 3 else ""
+    async with world.logger(), world.agent():
+        web_1, web_2 = await world.start("a1"), await world.start("b2", number=2)
+        for part in range(0, 2000, 100):
+            say(world, web_1, *numbers(part, part + 100))
+            say(world, web_2, *numbers(part, part + 100))
+            await eventually(partial(_some, world, part), what="a part of the stream")
+        await world.has(numbers(0, 2000), process="web.1")
+        await world.has(numbers(0, 2000), process="web.2")
+    assert between.requests > 20
+
+
+async def test_what_was_rotated_away_while_the_logger_took_nothing_is_told(world: Spoken, between: Between) -> None:
+    async with world.logger(), world.agent(log_agent_stall_seconds=0.05) as agent:
+        web = await world.start("a1")
+        say(world, web, "first")
+        await world.has(["first"])
+        between.keeps = lambda _: "request"
+        say(world, web, *numbers(0, 10_000))  # more than a lane and a frame on its way hold
+        left = agent.registry
+        await eventually(lambda: (left.get_sample_value("deis_log_agent_stalls_total") or 0) > 0)
+        del world.engine.host.rows[web].output[:9_000]
+        between.keeps = lambda _: ""
+
+        async def told() -> bool:
+            found = await world.lines()
+            assert found[-1:] == ["line 9999"]
+            gap = next(n for n, line in enumerate(found) if line.startswith("lines may be missing"))
+            assert found[:gap] == ["first", *numbers(0, gap - 1)]
+            assert found[gap + 1 :] == numbers(10_000 - len(found) + gap + 1, 10_000)
+            return True
+
+        await eventually(told)
 
 
 async def test_only_who_knows_the_token_writes_and_deletes(world: Spoken) -> None:

@@ -1,0 +1,1 @@
+"""Measurements of the logger and the log agent."""
