@@ -40,6 +40,7 @@ class Owned(Generic[D]):
         self._mirror = mirror
         self._ahead: dict[Parts, _Written[D]] = {}
         self._writing: dict[Parts, D | None] = {}
+        self._reached = 0  # the revision at which we saw the mirror last
         self._listeners: list[Callable[[], None]] = []
         mirror.on_change(self._moved)
 
@@ -68,7 +69,7 @@ class Owned(Generic[D]):
         All are tried, then the first error is raised: `StoreUnavailable`, or `StaleRevision` if the mirror is behind.
         """
         gone = [parts for parts in deletes if self.get(*parts) is not None]
-        new = {parts: document for parts, document in puts if self.get(*parts) != document}
+        new = {parts: document for parts, document in puts if self.get(*parts) != document or self._is_bad(parts)}
         errors: list[StoreError] = []
         free = asyncio.Semaphore(IN_FLIGHT)
 
@@ -91,12 +92,17 @@ class Owned(Generic[D]):
             raise errors[0]
         return len(gone) + len(new)
 
+    def _is_bad(self, parts: Parts) -> bool:
+        """What the mirror last saw there is no record."""
+        bad = self._mirror.bad
+        return bool(bad) and parts not in self._ahead and self._collection.key(*parts) in bad
+
     def _expected(self, parts: Parts) -> Expected:
         """What the key should be at; a value that is no record is ours to replace as it is."""
         written = self._ahead.get(parts)
         if written is not None:
             return ABSENT if written.document is None else written.revision
-        if self._collection.key(*parts) in self._mirror.bad:
+        if self._is_bad(parts):
             return ANY
         stored = self._mirror.stored(*parts)
         return stored.revision if stored else ABSENT
@@ -131,8 +137,9 @@ class Owned(Generic[D]):
 
     def _moved(self, moves: Sequence[Moved[D]]) -> None:
         news = not moves or not all(self._ours(move) for move in moves)
-        if not moves:  # listed anew: what it shows is the truth
+        if self._mirror.revision < self._reached:  # a restored store, accepted: our writes are not in it
             self._ahead.clear()
+        self._reached = self._mirror.revision
         for parts in list(self._ahead):
             self._settle(parts)
         if news:

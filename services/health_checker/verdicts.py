@@ -51,7 +51,8 @@ class Verdicts:
 
     async def keep(self) -> None:
         """Write the verdicts that differ and delete those that are over; raises `StoreUnavailable`, `StaleRevision`."""
-        over = {key for key in self._over if self._instances.get(*key) is None}
+        self._over = self._without_instance(self._over)  # one that came back is not
+        over = frozenset(self._over)
         await self._recorded.apply(self._judged.items(), over | self._abandoned())
         self._over -= over
 
@@ -61,7 +62,7 @@ class Verdicts:
             self._orphans.clear()
             return set()
         now = self._clock()
-        orphans = self._without_instance(key for key in self._recorded.all())
+        orphans = self._without_instance(self._recorded.all())
         self._orphans = {key: self._orphans.get(key, now) for key in orphans}
         return {key for key, since in self._orphans.items() if now - since >= ORPHAN_SECONDS}
 

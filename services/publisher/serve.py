@@ -110,4 +110,4 @@ async def follow(engine: Engine, publication: Publication, look: Loop) -> None:
     async with engine.events() as events:
         async for event in events:
             publication.hear(event)
-            look.wake(f"{event.action} {event.name}".strip() or "following the engine")
+            look.wake(f"{event.action} {event.name}".strip())

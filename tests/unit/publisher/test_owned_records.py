@@ -121,6 +121,23 @@ async def test_a_value_that_is_no_record_is_replaced() -> None:
     async with writer(store) as one:
         await one.write("a", token("ann"))
         await eventually(lambda: one.mirror.get("a") == token("ann"))
+        await store.put(TOKENS.key("a"), b"[")
+        await eventually(lambda: one.mirror.bad)
+        await one.write("a", token("ann"))
+        await eventually(lambda: not one.mirror.bad)
+
+
+async def test_a_store_that_was_restored_is_written_again() -> None:
+    async with writer(MemoryStore()) as one:
+        await one.write("a", token("ann"))
+        await eventually(lambda: one.mirror.get("a"))
+        before = one.store.snapshot()
+        await one.write("a", token("bob"))
+        await one.write("b", token("eve"))
+        one.store.restore(before)
+        await eventually(lambda: one.owned.all() == {("a",): token("ann")})
+        await one.write("a", token("bob"))
+        await eventually(lambda: one.mirror.get("a") == token("bob"))
 
 
 async def test_after_any_writes_the_store_the_mirror_and_the_owner_agree() -> None:
