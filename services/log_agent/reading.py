@@ -92,8 +92,6 @@ class Reading:
     def _gap(self, until: int) -> bytes:
         """The engine let go of output before it was read; how much, nobody knows."""
         self.gaps += 1
-        times = (shown_time(self._behind.latest).decode(), shown_time(until).decode())
-        text = "lines may be missing: what was said between {} and {} was rotated away before it was read".format(
-            *times
-        )
-        return encode(until, Kind.GAP, text.encode())
+        times = (shown_time(self._behind.latest), shown_time(until))
+        text = b"lines may be missing: what was said between %b and %b was rotated away before it was read" % times
+        return encode(until, Kind.GAP, text)

@@ -1,4 +1,7 @@
-"""What the platform says about an app: each record below `events/` is a line of its log."""
+"""What the platform says about an app: each record below `events/` is a line of its log.
+
+An event's message is a sentence that names who did it, where a user did it.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,6 @@ from libs.store.mirror import Moved
 from services.logger.archive import Archive
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def said(event: Event) -> str:
-    """The line's text: who did what. A message that begins with its author's name is left as it is."""
-    if not event.by or event.message.startswith(event.by + " "):
-        return event.message
-    return f"{event.by} {event.message}"
 
 
 def at(event: Event) -> int:
@@ -32,7 +28,7 @@ def saying(archive: Archive) -> Callable[[Sequence[Moved[Event]]], None]:
         for change in changes:
             if change.old is None and change.new is not None:
                 uuid, _ = change.parts
-                for text in said(change.new).splitlines() or [""]:
+                for text in change.new.message.splitlines() or [""]:
                     archive.say(change.new.app, uuid, at(change.new), text)
 
     return say

@@ -355,7 +355,7 @@ async def test_what_the_platform_says_stands_between_the_lines(world: Spoken) ->
     events, apps = Shelf(world.store, KEYS.events), Shelf(world.store, KEYS.apps)
     await apps.create(App(id="shop", uuid="uuid-shop", owner="admin", created=now, updated=now), "shop")
     async with world.logger(), world.agent():
-        event = Event(app="shop", kind="deployed", by="admin", message="deployed v3", at=now)
+        event = Event(app="shop", kind="deployed", by="admin", message="admin deployed v3", at=now)
         await events.create(event, "uuid-shop", "1")
         await world.has(["admin deployed v3"])
         web = await world.start("a1")
