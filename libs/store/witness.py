@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import structlog
 
@@ -35,6 +36,7 @@ class Witness:
         self.stranger: Identity | None = None  # what was met instead, while it is held
         self.changed = asyncio.Event()  # since the file was last written
         self.decided = asyncio.Event()  # set while the store is held
+        self._writing = threading.Lock()
         self.acceptances = 0  # how often another store was taken for ours
 
     @classmethod
@@ -43,35 +45,48 @@ class Witness:
         witness = cls(path)
         try:
             kept = json.loads(path.read_bytes()) if path else None
+            if kept is not None:
+                witness._remember(kept)
         except FileNotFoundError:
             return witness
-        except ValueError:
+        except (ValueError, TypeError, KeyError):
             log.warning("the witness file cannot be read: the store is taken as it is", path=str(path))
-            return witness
-        if kept:
-            witness.known = Identity(**kept["known"])
-            witness.contact = datetime.fromisoformat(kept["contact"])
-            if kept["held"]:
-                witness._hold(kept["held"], Identity(**kept["stranger"]))
+            return cls(path)
         return witness
 
-    async def save(self) -> None:
-        """Write the file, in one piece or not at all."""
-        self.changed.clear()
-        if self._path is not None and self.known is not None:
-            await asyncio.to_thread(self._write, self._path, self.known)
+    def _remember(self, kept: dict[str, Any]) -> None:
+        self.known = Identity(**kept["known"])
+        self.contact = datetime.fromisoformat(kept["contact"])
+        if kept["held"]:
+            self._hold(kept["held"], Identity(**kept["stranger"]))
 
-    def _write(self, path: Path, known: Identity) -> None:
-        kept = {
-            "known": asdict(known),
-            "contact": self.contact.isoformat(),
-            "held": self.held,
-            "stranger": asdict(self.stranger) if self.stranger else None,
-        }
+    async def save(self) -> None:
+        """Write the file, in one piece or not at all; a disk that takes nothing is no reason to end."""
+        self.changed.clear()
+        if self._path is not None:
+            try:
+                await asyncio.to_thread(self._write, self._path)
+            except OSError as error:
+                log.warning("the witness file cannot be written", path=str(self._path), reason=str(error))
+
+    def _write(self, path: Path) -> None:
+        with self._writing:  # a write that was cancelled goes on in its thread
+            if self.known is None:
+                return
+            kept = {
+                "known": asdict(self.known),
+                "contact": self.contact.isoformat(),
+                "held": self.held,
+                "stranger": asdict(self.stranger) if self.stranger else None,
+            }
+            self._replace(path, json.dumps(kept))
+
+    @staticmethod
+    def _replace(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".new")
         with draft.open("w") as file:
-            json.dump(kept, file)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)

@@ -105,10 +105,12 @@ class Connection:
         login: tuple[str, str] | None = None,
         keepalive: float = KEEPALIVE,
     ) -> None:
+        answer = int(min(keepalive, KEEPALIVE_ANSWER) * 1000)
         options: list[tuple[str, str | int]] = [
             ("grpc.lb_policy_name", "round_robin"),
             ("grpc.keepalive_time_ms", int(keepalive * 1000)),
-            ("grpc.keepalive_timeout_ms", int(min(keepalive, KEEPALIVE_ANSWER) * 1000)),
+            ("grpc.keepalive_timeout_ms", answer),
+            ("grpc.http2.ping_timeout_ms", answer),  # a minute otherwise, whatever the former says
             ("grpc.keepalive_permit_without_calls", 0),
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.initial_reconnect_backoff_ms", 50),
