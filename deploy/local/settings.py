@@ -17,6 +17,9 @@ PROCESSES: dict[Layout, dict[str, str]] = {  # program -> whose admin port it ha
     "separate": {name: name for name in ("controller", "logger", "log_agent", "publisher", "health_checker", "router")},
 }
 
+# What glibc keeps for itself (mallopt(3)): one arena, and freed memory goes back, a password hash's 19 MiB for one.
+MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
+
 LONGEST_HOME = 80  # characters: a UNIX socket's path has at most 107 (unix(7)), and ours stand two levels below
 
 
@@ -99,8 +102,7 @@ class LocalSettings(BaseSettings):
             **own,
             "DEIS_STORE_ENDPOINTS": f"127.0.0.1:{self.etcd_port}",
             "DEIS_BIN": str(Path(sys.executable).parent),
-            # Threads of libraries would each get an arena of their own, whose free memory stays resident (mallopt(3)).
-            "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "1"),
+            **MEMORY,
             "DEIS_LOG_FORMAT": os.environ.get("DEIS_LOG_FORMAT", "console"),
             "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin",  # Debian has haproxy and dockerd there
         }
