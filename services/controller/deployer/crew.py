@@ -118,10 +118,14 @@ def mark_running(view: View, entry: Planned) -> Planned:
 
 def _over(view: View, entry: Planned) -> bool:
     """Its instance is on its way out, or ran once and is gone. One that was never seen is still to start."""
-    if entry.id in view.retiring:
-        return True
-    gone = entry.id not in view.here and f"instance/{entry.id}" not in view.busy
-    return gone and entry.deadline is not None
+    return entry.id in view.retiring or vanished(view, entry)
+
+
+def vanished(view: View, entry: Planned) -> bool:
+    """The engine had it, and has it no more."""
+    if entry.id in view.here or f"instance/{entry.id}" in view.busy:
+        return False
+    return entry.deadline is not None or entry.id in view.tried
 
 
 def _wanted(view: View, entries: list[Planned]) -> tuple[Slot, ...]:

@@ -30,9 +30,9 @@ class Notes:
     active: bool = True  # its last plan was not to leave all as it is
     timer: asyncio.TimerHandle | None = None
 
-    def forget_instances(self, here: Iterable[str]) -> None:
-        """Drop what is noted of instances that are neither here nor asked for."""
-        kept = set(here) | {key.removeprefix("instance/") for key in self.busy}
+    def forget_others(self, known: Iterable[str]) -> None:
+        """Drop what is noted of instances that are neither there nor planned."""
+        kept = set(known)
         self.told &= kept
         self.tried = {id_: at for id_, at in self.tried.items() if id_ in kept}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from libs.engine import Instance
 from libs.keyspace.records import Planned, Rollout
-from services.controller.deployer.crew import entry_for, mark_running
+from services.controller.deployer.crew import entry_for, mark_running, vanished
 from services.controller.deployer.endings import retire
 from services.controller.deployer.intentions import Intentions
 from services.controller.deployer.rolling import write
@@ -40,8 +40,7 @@ def keep(view: View, record: Rollout, out: Intentions, fresh: Callable[[], str])
 
 def _present(view: View, record: Rollout, entry: Planned, fresh: Callable[[], str]) -> Planned:
     """The entry, or one of a new id in its place when its instance ran and is gone: ids are never used twice."""
-    gone = entry.id not in view.here and f"instance/{entry.id}" not in view.busy
-    if not gone or entry.deadline is None:
+    if not vanished(view, entry):
         return entry
     slot = (entry.type, entry.number)
     return entry_for(view, record.release, slot, fresh()).changed(established=True, generation=entry.generation)

@@ -74,7 +74,8 @@ class Sight:
         for filed in rollouts.values():
             if not filed.document.settled:
                 self._routers.recall(filed.document.routers)
-        notes.forget_instances(instance.identity.id for instance in instances)
+        planned = {entry.id for filed in rollouts.values() for entry in filed.document.planned}
+        notes.forget_others(planned | {instance.identity.id for instance in instances})
         view = View(
             now=moment,
             epoch=epoch,

@@ -36,9 +36,12 @@ def take_up(view: View) -> Rollout:
 
 
 def reopened(view: View, record: Rollout) -> Rollout:
-    """The record, begun again for the app's present intent."""
+    """The record, begun again for the app's present intent.
+
+    While it was settled nobody marked what ran: an entry that is not there and was never seen may have come and gone.
+    """
     if record.settled:
-        kept = tuple(entry for entry in record.planned if entry.id not in view.retiring)
+        kept = tuple(entry for entry in record.planned if entry.id in view.here or entry.deadline is not None)
     elif record.reason:
         kept = established(record)
     else:
