@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 
 from libs.keyspace import BadKey
-from libs.store import StaleRevision, StoreHeld, StoreUnavailable
+from libs.store import StaleRevision, StoreHeld, StoreUnavailable, TooLarge
 from libs.web import ErrorTable, as_json, detail
 from libs.web.errors import Row
 from services.controller.vault import SealBroken
@@ -141,6 +141,7 @@ def error_table() -> ErrorTable:
             RolloutFailed: _says(503),
             NotReady: _says(503, RETRY),
             StoreUnavailable: _away,
+            TooLarge: lambda _: detail(413, "This makes a record that is larger than the platform's store takes."),
             SealBroken: _sealed,
             LogsUnavailable: lambda error: web.Response(status=500, text=str(error)),
             web.HTTPNotFound: lambda _: web.Response(status=404, text=NOT_FOUND_PAGE, content_type="text/html"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
 from libs.keyspace import Collection, Document, Keyspace
-from libs.keyspace.records import Build, Release, Rollout
+from libs.keyspace.records import Build, Instance, Release, Rollout
 from libs.store import Store
-from libs.store.mirror import Mirror
+from libs.store.mirror import Mirror, Moved
 from services.controller.errors import NotReady
 
 D = TypeVar("D", bound=Document)
@@ -68,6 +68,8 @@ class Picture:
         self.health = Awaited(store, keyspace.health)
         self.retiring = Awaited(store, keyspace.retiring)
         self.loggers = Awaited(store, keyspace.mesh, "logger")
+        self._instances_of: dict[str, dict[tuple[str, ...], Instance]] = {}  # by app uuid
+        self.instances.mirror.on_change(self._sort_instances)
         self._stale_since: float | None = None
 
     def _all(self) -> dict[str, Awaited[Any]]:
@@ -107,6 +109,20 @@ class Picture:
         """An app's builds, newest first."""
         found = [build for _, build in self.builds.mirror.items(app_uuid)]
         return sorted(found, key=lambda build: (build.created, build.uuid), reverse=True)
+
+    def instances_of(self, app_uuid: str) -> list[tuple[tuple[str, ...], Instance]]:
+        """An app's instances with the components of their keys."""
+        return list(self._instances_of.get(app_uuid, {}).items())
+
+    def _sort_instances(self, changes: Sequence[Moved[Instance]]) -> None:
+        for change in changes:
+            if change.old is not None:
+                own = self._instances_of.get(change.old.app_uuid, {})
+                own.pop(change.parts, None)
+                if not own:
+                    self._instances_of.pop(change.old.app_uuid, None)
+            if change.new is not None:
+                self._instances_of.setdefault(change.new.app_uuid, {})[change.parts] = change.new
 
     def rollouts_of(self, app_uuid: str) -> list[Rollout]:
         """An app's rollouts."""

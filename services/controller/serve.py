@@ -15,7 +15,7 @@ from libs.keyspace.records import Leader, MeshMember
 from libs.loglines.token import internal_token
 from libs.store import Store
 from libs.store.election import Election
-from libs.store.opening import open_store
+from libs.store.opening import open_store_for
 from libs.store.session import Session
 from libs.web import listen, open_client
 from services.controller.accounts import Accounts
@@ -35,7 +35,7 @@ async def serve(daemon: Daemon) -> None:
     """Serve the API and run the deployer until the process is asked to end."""
     settings = ControllerSettings()
     async with (
-        open_store(settings, name="controller") as store,
+        open_store_for(daemon, settings) as store,
         open_engine(settings) as engine,
         open_client() as client,
     ):

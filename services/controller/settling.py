@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from libs.keyspace.records import App
 from services.controller.errors import NotFound, NotReady, RolloutFailed
-from services.controller.picture import Picture
+from services.controller.picture import CATCHES_UP, Picture
 
 
 class Settling:
@@ -30,6 +30,18 @@ class Settling:
         if done is None:
             waiting = self._waiting(app, number)
             raise RolloutFailed(f"release v{number} is not out after {self._limit:g} seconds and goes on{waiting}")
+        await self._crew_seen(app, number)
+
+    async def _crew_seen(self, app: App, number: int) -> None:
+        """The rollout's record may come before those of its instances, which a listing after this is to show."""
+        rollout = self._picture.rollouts.mirror.get(app.uuid, number)
+        crew = {planned.id for planned in rollout.planned} if rollout and rollout.phase == "done" else set()
+
+        def look() -> bool | None:
+            seen = {instance.id for _, instance in self._picture.instances_of(app.uuid)}
+            return True if crew <= seen else None
+
+        await self._picture.instances.until(look, limit=CATCHES_UP)
 
     def _look(self, app: App, number: int, revision: int) -> bool | None:
         present = self._picture.apps.mirror.get(app.id)

@@ -17,7 +17,7 @@ from yarl import URL
 from libs.daemon import supervise
 from libs.keyspace import Keyspace
 from libs.keyspace.document import now
-from libs.keyspace.records import App, Instance, Rollout
+from libs.keyspace.records import App, Instance, Planned, Rollout
 from libs.keyspace.records.rollout import Phase
 from libs.store import StaleRevision, Store
 from libs.store.mirror import Mirror
@@ -142,8 +142,7 @@ class StandIn:
             reason = f"v{app.release} has no build: there is nothing to run"
         else:
             return
-        if reason is None:
-            await self._fill(app)
+        planned = await self._fill(app) if reason is None else ()
         phase: Phase = "failed" if reason else "done"
         lines = ("Traceback: boom",) if reason else ()
         rollout = Rollout(
@@ -154,6 +153,7 @@ class StandIn:
             epoch=1,
             phase=phase,
             since=now(),
+            planned=planned,
             reason=reason or "",
             last_lines=lines,
         )
@@ -162,15 +162,18 @@ class StandIn:
             with suppress(StaleRevision):
                 await self._shelf.put(app.changed(release=app.release - 1), app.id, expect=stored.revision)
 
-    async def _fill(self, app: App) -> None:
-        for instance in await self._instances.list("n1", app.id):
-            await self._instances.delete(*instance.parts)
+    async def _fill(self, app: App) -> tuple[Planned, ...]:
+        planned = []
+        for old in await self._instances.list("n1", app.id):
+            await self._instances.delete(*old.parts)
         for type_, count in app.formation.items():
             for number in range(1, count + 1):
                 id_ = f"{app.release}-{app.generation(type_, number)}-{type_}-{number}"
-                instance_record = Instance(
+                name = f"{app.id}_v{app.release}.{type_}.{number}-{id_}"
+                planned.append(Planned(id=id_, name=name, type=type_, number=number, planned=now()))
+                instance = Instance(
                     id=id_,
-                    name=f"{app.id}_v{app.release}.{type_}.{number}-{id_}",
+                    name=name,
                     node="n1",
                     app=app.id,
                     app_uuid=app.uuid,
@@ -181,7 +184,8 @@ class StandIn:
                     state="running",
                     started=now(),
                 )
-                await self._instances.put(instance_record, "n1", app.id, id_)
+                await self._instances.put(instance, "n1", app.id, id_)
+        return tuple(planned)
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,12 @@ class ContainersResource(Resource):
 
     def _processes(self, app: App, type_: str, number: int | None) -> list[Process]:
         picture = self._c.picture
-        own = [(parts, i) for parts, i in picture.instances.mirror.items() if i.app_uuid == app.uuid]
+        own = picture.instances_of(app.uuid)
         verdicts = {i.id: verdict for parts, i in own if (verdict := picture.health.mirror.get(*parts)) is not None}
         leaving = {i.id for parts, i in own if picture.retiring.mirror.get(*parts) is not None}
+        rollout = picture.rollouts.mirror.get(app.uuid, app.release)
+        if rollout is not None and rollout.phase == "done":
+            leaving |= {i.id for _, i in own} - {planned.id for planned in rollout.planned}
         found = processes(
             [instance for _, instance in own], verdicts, picture.rollouts_of(app.uuid), leaving, app.created
         )

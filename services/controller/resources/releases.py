@@ -67,7 +67,10 @@ class ReleasesResource(Resource):
         return as_json(shapes.of_release(release))
 
     async def roll_back(self, call: Call) -> web.Response:
-        """Make a release of an earlier one's build and config, and wait until it is out."""
+        """Make a release of an earlier one's build and config, and wait until it is out.
+
+        From a release with a build there is no way back to one without: in v1 there was, and the app then ran nothing.
+        """
         app = self._c.app(call)
         version = read_version(await call.body())
         base = await self._c.releasing.base(app)
@@ -80,12 +83,14 @@ class ReleasesResource(Resource):
         by = call.user.username
         summary = rolled_back(by, number)
         build = await self._build(app, earlier.document)
+        if build is None and base.build is not None:
+            raise BadRequest(f"No build associated with release v{number}")
         proposal = Proposal(by=by, summary=summary, config=earlier.document.config, build=build)
         released = await self._c.releasing.release(base, proposal)
         latest = released.release.number
         await self._c.picture.apps.reach(released.revision)
         await self._c.events.record(app, "released", by, summary, release=latest)
-        if build is not None or base.build is not None:
+        if build is not None:
             await self._c.settling.settled(released.app, latest, released.revision)
         return as_json({"version": latest}, status=201)
 

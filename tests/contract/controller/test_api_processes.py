@@ -101,6 +101,15 @@ async def test_one_that_is_leaving_is_not_shown(api: Api, admin: Client, built: 
     assert await names(admin, built) == []
 
 
+async def test_one_that_the_rollout_has_no_place_for_is_not_shown(api: Api, admin: Client, built: str) -> None:
+    shelf = Shelf(api.store, api.controller.keyspace.instances)
+    ((parts, instance),) = api.controller.picture.instances.mirror.items()
+    stopped = instance.changed(id="old", state="exited", number=7)
+    await shelf.create(stopped, *parts[:2], "old")
+    await eventually(lambda: len(api.controller.picture.instances.mirror.items()) == 2)
+    assert await names(admin, built) == ["cmd.1 up v2"]
+
+
 @pytest.mark.parametrize(
     ("path", "restarted"),
     [("", ["cmd.1", "cmd.2"]), ("/cmd", ["cmd.1", "cmd.2"]), ("/cmd/2", ["cmd.2"]), ("/web", []), ("/cmd/9", [])],
