@@ -6,6 +6,7 @@ import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from libs.daemon.daemon import Daemon
 from libs.daemon.settings import Settings
 from libs.daemon.supervision import supervise
 from libs.keyspace import Keyspace
@@ -31,3 +32,12 @@ async def open_store(settings: Settings, *, name: str) -> AsyncIterator[Guard]:
             yield guard
     finally:
         await guard.close()
+
+
+@asynccontextmanager
+async def open_store_for(daemon: Daemon, settings: Settings) -> AsyncIterator[Guard]:
+    """The configured store for a daemon, which is not ready while the store is held, and says why."""
+    async with open_store(settings, name=daemon.name) as guard:
+        daemon.ready["a store that it knows; this one is held at the door"] = lambda: guard.held is None
+        daemon.facts["store"] = lambda: guard.held or "known"
+        yield guard

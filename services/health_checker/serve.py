@@ -13,7 +13,7 @@ from libs.keyspace.document import now
 from libs.keyspace.records import MeshMember
 from libs.store.errors import StaleRevision, StoreUnavailable
 from libs.store.mirror import Mirror
-from libs.store.opening import open_store
+from libs.store.opening import open_store_for
 from libs.store.owned import Owned
 from libs.store.session import Session
 from libs.store.store import Store
@@ -28,7 +28,7 @@ LOOK_SECONDS = 30.0  # between two comparisons of the verdicts with the store wh
 async def serve(daemon: Daemon) -> None:
     """Check this node's instances until the process is asked to end."""
     settings = HealthCheckerSettings()
-    async with open_store(settings, name="health_checker") as store:
+    async with open_store_for(daemon, settings) as store:
         await check(daemon, settings, store, open_probes)
 
 

@@ -9,7 +9,7 @@ from libs.keyspace import Keyspace
 from libs.loglines.token import internal_token
 from libs.store import Store, StoreUnavailable
 from libs.store.mirror import Mirror
-from libs.store.opening import open_store
+from libs.store.opening import open_store_for
 from libs.store.shelf import Shelf
 from libs.web import open_client
 from services.log_agent.cursors import Cursors
@@ -27,7 +27,7 @@ LOOK_SECONDS = 30.0  # between two looks at the ends when nothing changes
 async def serve(daemon: Daemon) -> None:
     """Run the log agent."""
     settings = LogAgentSettings()
-    async with open_store(settings, name="log_agent") as store, open_engine(settings) as engine:
+    async with open_store_for(daemon, settings) as store, open_engine(settings) as engine:
         if not isinstance(engine, Logs):
             raise EngineError(f"the engine {settings.engine!r} has no logs to read")
         await ship_lines(daemon, settings, store, engine)

@@ -13,7 +13,7 @@ from libs.keyspace.records import MeshMember
 from libs.loglines.token import internal_token
 from libs.store import Store
 from libs.store.mirror import Mirror
-from libs.store.opening import open_store
+from libs.store.opening import open_store_for
 from libs.store.session import Session
 from libs.web import listen
 from services.logger.api import LogApi
@@ -29,7 +29,7 @@ LOOK_SECONDS = 30.0  # between two looks for apps that are gone
 async def serve(daemon: Daemon) -> None:
     """Run the logger."""
     settings = LoggerSettings()
-    async with open_store(settings, name="logger") as store:
+    async with open_store_for(daemon, settings) as store:
         await keep_lines(daemon, settings, store)
 
 

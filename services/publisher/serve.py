@@ -14,7 +14,7 @@ from libs.keyspace.document import now
 from libs.keyspace.records import MeshMember
 from libs.store.errors import StaleRevision, StoreUnavailable
 from libs.store.mirror import Mirror
-from libs.store.opening import open_store
+from libs.store.opening import open_store_for
 from libs.store.owned import Owned
 from libs.store.session import Session
 from libs.store.store import Store
@@ -26,7 +26,7 @@ from services.publisher.settings import PublisherSettings
 async def serve(daemon: Daemon) -> None:
     """Publish what this node's engine has, until the process is asked to end."""
     settings = PublisherSettings()
-    async with open_store(settings, name="publisher") as store, open_engine(settings) as engine:
+    async with open_store_for(daemon, settings) as store, open_engine(settings) as engine:
         await publish(daemon, settings, store, engine)
 
 

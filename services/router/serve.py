@@ -10,7 +10,7 @@ from libs.daemon import Daemon, Loop
 from libs.keyspace import Keyspace
 from libs.keyspace.document import now
 from libs.keyspace.records import MeshMember
-from libs.store.opening import open_store
+from libs.store.opening import open_store_for
 from libs.store.session import Session
 from libs.store.store import Store
 from services.router.acknowledging import Acknowledging
@@ -34,7 +34,7 @@ from services.router.workers import Master, OldWorkers
 async def serve(daemon: Daemon) -> None:
     """Route until the process is asked to end; HAProxy goes on without us."""
     settings = RouterSettings()
-    async with open_store(settings, name="router") as store:
+    async with open_store_for(daemon, settings) as store:
         await route(daemon, settings, store)
 
 
@@ -42,6 +42,7 @@ async def route(daemon: Daemon, settings: RouterSettings, store: Store) -> None:
     """The same over a store that is open."""
     structure = Structure.of(settings)
     keys, clock = Keyspace(settings.store_prefix), asyncio.get_running_loop().time
+    call_later = asyncio.get_running_loop().call_later
     meters, holding = Meters(daemon.registry), Holding()
     haproxy = HAProxy(structure.files, structure.backends)
     master = Master(structure.files.master)
@@ -67,6 +68,7 @@ async def route(daemon: Daemon, settings: RouterSettings, store: Store) -> None:
         wanted=wanted,
         drains=drains,
         clock=clock,
+        later=lambda seconds: call_later(seconds, acknowledge.wake, "counts"),
     )
     structural = Structural(
         haproxy, master, structure, draining=lambda: bool(drains.leaves), write=saving.write, clock=clock
@@ -87,9 +89,7 @@ async def route(daemon: Daemon, settings: RouterSettings, store: Store) -> None:
     wanted.on_question(waking(acknowledge, "the deployer asks of others"))
     haproxy.on_connect(waking(apply_picture, "connected"))
     haproxy.on_connect(waking(look_at_old_workers, "connected"))
-    routing.on_second_look(
-        lambda seconds: asyncio.get_running_loop().call_later(seconds, apply_picture.wake, "second look")
-    )
+    routing.on_second_look(lambda seconds: call_later(seconds, apply_picture.wake, "second look"))
     for loop in (acknowledge, drain_servers, save_picture, apply_structure):
         routing.on_applied(waking(loop, "HAProxy changed"))
     drains.on_change(waking(acknowledge, "a drain went on"))

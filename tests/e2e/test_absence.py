@@ -94,7 +94,7 @@ async def test_an_empty_etcd_is_held_at_the_door_and_stops_no_container(mended: 
 
         async def held() -> bool:
             pages = [await mended.admin(program, "/readyz") for program in mended.settings.admin_ports]
-            return all("store is held at the door" in page for page in pages)
+            return all("held at the door" in page for page in pages)
 
         await eventually(held, within=60, what="every daemon holds the empty store at the door")
         assert await mended.containers(app) == before
