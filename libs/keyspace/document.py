@@ -33,8 +33,8 @@ class Document(Part):
     record_version: int = 1
 
     def encode(self) -> bytes:
-        """The stored form: UTF-8 JSON."""
-        return self.model_dump_json(exclude_none=True).encode()
+        """The stored form: UTF-8 JSON, with every field: a null of a newer release may mean something."""
+        return self.model_dump_json().encode()
 
     @classmethod
     def decode(cls, value: bytes) -> Self:

@@ -24,7 +24,10 @@ def escape(component: str) -> str:
     """One path component, percent-encoded; a leading `_` and the names `.` and `..` are encoded too."""
     if not component:
         raise BadKey("a key's component is empty; it must have at least one character")
-    quoted = quote(component, safe="")
+    try:
+        quoted = quote(component, safe="")
+    except UnicodeEncodeError as error:
+        raise BadKey(f"{component!r} is not text that UTF-8 can hold") from error
     if quoted.startswith("_"):
         return "%5F" + quoted[1:]
     if quoted in {".", ".."}:
@@ -57,7 +60,10 @@ class Collection(Generic[D]):
         head, parts = key[: len(self.path) + 1], key[len(self.path) + 1 :].split("/")
         if head != self.path + "/" or len(parts) != len(self.components) or not all(parts):
             raise BadKey(f"{key!r} is not {self.path}/{'/'.join(self.components)}")
-        return tuple(unquote(part) for part in parts)
+        found = tuple(unquote(part) for part in parts)
+        if self.key(*found) != key:
+            raise BadKey(f"{key!r} is not written as its components are: {self.key(*found)!r}")
+        return found
 
 
 class Keyspace:
