@@ -146,16 +146,21 @@ class Agents:
             if not stored.document.settled
             for entry in stored.document.planned
         }
-        views = {id_: self._view(instances.get(id_), id_, id_ in retiring) for id_ in sorted(planned | retiring)}
+        verdicts = {stored.parts[2]: stored.document for stored in await Shelf(self._store, self._keys.health).list()}
+        views = {
+            id_: self._view(instances.get(id_), verdicts.get(id_), id_, id_ in retiring)
+            for id_ in sorted(planned | retiring)
+        }
         shown = {id_: view for id_, view in views.items() if view is not None}
         router = r.Router(node=self._node, instances=shown, applied=datetime.fromtimestamp(0).astimezone())
         await write_if_new(self._shelf(self._keys.routers), router, f"router-{self._node}")  # type: ignore[arg-type]
 
-    def _view(self, instance: Instance | None, id_: str, retiring: bool) -> r.RouterView | None:
+    def _view(
+        self, instance: Instance | None, verdict: r.Health | None, id_: str, retiring: bool
+    ) -> r.RouterView | None:
         if retiring:
             draining = id_ in self.draining
             return r.RouterView(state="draining" if draining else "gone", in_flight=int(draining))
-        verdict = self.verdicts.get(id_)
         if instance is None or instance.port is None or instance.state != "running":
             return None
         if verdict is None or verdict.run != instance.started or not verdict.ready:

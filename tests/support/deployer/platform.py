@@ -43,12 +43,12 @@ def settings(**changes: Any) -> DeployerSettings:
 class Platform:
     """What a test says and sees. The deployer has lines of its own to the store and the engine."""
 
-    def __init__(self, store: Store, engine: Engine, own_store: Store, own_engine: Engine, **changes: Any) -> None:
+    def __init__(self, store: Store, engine: Engine, own_store: Store, own_engine: Engine, /, **changes: Any) -> None:
         self.store, self.engine = store, engine
         self.own_store, self.own_engine = own_store, own_engine
-        self.keys = Keyspace()
         self.settings = settings(**changes)
-        self.agents = Agents(store, self.keys, engine, NODE)
+        self.keys = Keyspace(self.settings.store_prefix)
+        self.agents = Agents(store, self.keys, engine, self.settings.node)
         self.apps = Shelf(store, self.keys.apps)
         self.rollouts = Shelf(store, self.keys.rollouts)
         self.deployer: Deployer | None = None
