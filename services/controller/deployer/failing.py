@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from libs.engine import Instance
 from libs.keyspace.records import Planned, Rollout
@@ -27,7 +27,7 @@ def judge(view: View, crew: Crew, out: Intentions) -> tuple[str, str] | None:
 
 
 def _fate(view: View, entry: Planned, instance: Instance, out: Intentions) -> str:
-    """Why this new instance will not do; empty while it may."""
+    """Why this new instance will not do; empty while it may. One that passed before has the startup limit again."""
     limit = view.app.settings.startup_limit_seconds
     if instance.restarts or instance.state in {"restarting", "exited", "dead"}:
         return instance.reason or f"exited with code {instance.exit_code}"
@@ -36,24 +36,14 @@ def _fate(view: View, entry: Planned, instance: Instance, out: Intentions) -> st
         if tried and view.now >= tried + timedelta(seconds=limit):
             return f"did not run within {limit:g} s"
         return ""
-    if view.ready(instance):
-        return ""
-    deadline, verdict = _patience(view, entry, instance)
-    if view.now < deadline:
-        out.look_at(deadline)
-        return ""
-    known = f": {verdict}" if verdict else ""
-    return f"did not pass its check within {limit:g} s{known}"
-
-
-def _patience(view: View, entry: Planned, instance: Instance) -> tuple[datetime, str]:
-    """Until when it may be unready, and the checker's words; one that passed before has the limit again."""
-    limit = timedelta(seconds=view.app.settings.startup_limit_seconds)
-    deadline = entry.deadline or view.now + limit
     verdict = view.verdict(instance)
-    if verdict is None:
-        return deadline, ""
-    return max(deadline, verdict.since + limit) if verdict.started else deadline, verdict.reason
+    if verdict is None or verdict.ready or entry.deadline is None:
+        return ""  # no word is not a verdict: its checker may be dead
+    patience = max(entry.deadline, verdict.since + timedelta(seconds=limit)) if verdict.started else entry.deadline
+    if view.now < patience:
+        out.look_at(patience)
+        return ""
+    return f"did not pass its check within {limit:g} s: {verdict.reason}"
 
 
 def fail(view: View, out: Intentions, draft: Rollout, reason: str, name: str = "") -> None:

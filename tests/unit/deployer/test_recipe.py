@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.engine import InstanceSpec, Limits
+from libs.keyspace import records as r
+from services.controller.deployer.recipe import BadRecipe, memory_bytes, recipe
+
+MOMENT = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def made(
+    type_: str = "web", values: dict[str, str] | None = None, procfile: dict[str, str] | None = None, **config: Any
+) -> InstanceSpec:
+    app = r.App(id="shop", uuid="u", owner="ann", created=MOMENT, updated=MOMENT)
+    sealed = r.Config(uuid="c", owner="ann", values="", created=MOMENT, **config)
+    release = r.Release(uuid="r", app="shop", owner="ann", number=3, summary="", config=sealed, created=MOMENT)
+    build = r.Build(uuid="b", app="shop", owner="ann", image="shop", procfile=procfile or {}, created=MOMENT)
+    rollout = r.Rollout(
+        app="shop", app_uuid="u", release=3, intent=1, epoch=1, since=MOMENT, image="sha256:1", port=8080
+    )
+    entry = r.Planned(id="a1", name="shop_v3.web.1-a1", type=type_, number=1, generation=2, planned=MOMENT)
+    return recipe(app, release=release, build=build, rollout=rollout, entry=entry, values=values or {})
+
+
+def test_a_process_type_of_the_procfile_runs_in_a_shell_without_the_images_entrypoint() -> None:
+    spec = made(procfile={"web": "exec serve --port $PORT"})
+    assert spec.command == ("/bin/sh", "-c", "exec serve --port $PORT")
+    assert spec.entrypoint == ()
+
+
+def test_cmd_without_an_entry_is_the_images_own_command() -> None:
+    spec = made("cmd", procfile={"web": "serve"})
+    assert (spec.command, spec.entrypoint) == (None, None)
+    assert spec.port == 8080
+
+
+def test_the_platform_has_the_last_word_in_the_environment() -> None:
+    environment = made(values={"PORT": "1", "DEIS_APP": "other", "COLOUR": "red"}).environment
+    assert environment == {
+        "COLOUR": "red",
+        "DEIS_APP": "shop",
+        "DEIS_RELEASE": "v3",
+        "DEIS_PROCESS_TYPE": "web",
+        "DEIS_PROCESS_NUMBER": "1",
+        "PORT": "8080",
+    }
+
+
+def test_a_type_without_a_port_keeps_the_users_own_and_has_to_stay_up() -> None:
+    spec = made("worker", values={"PORT": "1", "HEALTHCHECK_URL": "/"}, procfile={"worker": "work"})
+    assert spec.port is None
+    assert spec.environment["PORT"] == "1"
+    assert r.Check.model_validate_json(spec.check) == r.Check(stays_up=r.StaysUp())
+
+
+def test_a_ported_type_is_checked_by_connecting_unless_the_user_names_a_path() -> None:
+    assert r.Check.model_validate_json(made().check) == r.Check(tcp=r.TcpAction())
+    check = r.Check.model_validate_json(
+        made(
+            values={"HEALTHCHECK_URL": "health", "HEALTHCHECK_TIMEOUT": "2.5", "HEALTHCHECK_INITIAL_DELAY": "10"}
+        ).check
+    )
+    assert check.http == r.HttpAction(path="/health")
+    assert (check.timeout_seconds, check.initial_delay_seconds) == (2.5, 10)
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "1e3", "nan", "0", "\u0663"])
+def test_a_timeout_that_is_no_number_of_seconds_is_refused(value: str) -> None:
+    with pytest.raises(BadRecipe, match="HEALTHCHECK_TIMEOUT"):
+        made(values={"HEALTHCHECK_TIMEOUT": value})
+
+
+def test_limits_are_those_of_the_type() -> None:
+    spec = made(memory={"web": "64M", "worker": "1G"}, cpu={"web": 512})
+    assert spec.limits == Limits(memory=64 << 20, cpu_shares=512)
+    assert made(cpu={"web": 1}).limits.cpu_shares == 2
+    assert made(cpu={"web": 0}).limits.cpu_shares is None
+
+
+@given(number=st.integers(0, 10**6), unit=st.sampled_from(["B", "K", "KB", "M", "MB", "G", "GB"]), low=st.booleans())
+def test_every_format_of_v1_is_read(number: int, unit: str, low: bool) -> None:
+    power = {"B": 0, "K": 1, "M": 2, "G": 3}[unit[0]]
+    assert memory_bytes(f"{number}{unit.lower() if low else unit}") == number * 1024**power
+
+
+@pytest.mark.parametrize("text", ["", "12", "M", "1T", "1.5G", "-1M", "1 M", "\u0661M", "1BB"])
+def test_any_other_limit_is_refused(text: str) -> None:
+    with pytest.raises(BadRecipe, match="memory limit"):
+        memory_bytes(text)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.keyspace.records import Build
+from services.controller.deployer.slots import budget, runnable, surge, wanted_counts, wanted_numbers
+
+NUMBERS = st.frozensets(st.integers(1, 30), max_size=12)
+
+
+def build(**procfile: str) -> Build:
+    moment = datetime(2030, 1, 1, tzinfo=UTC)
+    return Build(uuid="b", app="shop", owner="ann", image="shop", procfile=procfile, created=moment)
+
+
+@pytest.mark.parametrize(
+    ("count", "taken", "numbers"),
+    [
+        (2, (), (1, 2)),
+        (3, (1, 3), (1, 3, 4)),  # a gap stays a gap, as in v1
+        (1, (2, 5), (2,)),  # the highest go first
+        (0, (1, 2), ()),
+        (4, (7,), (7, 8, 9, 10)),
+    ],
+)
+def test_numbers_fill_from_the_highest_and_end_from_the_highest(
+    count: int, taken: tuple[int, ...], numbers: tuple[int, ...]
+) -> None:
+    assert wanted_numbers(count, taken) == numbers
+
+
+@given(count=st.integers(0, 20), taken=NUMBERS)
+def test_numbers_are_as_many_as_wanted_each_once_and_those_there_first(count: int, taken: frozenset[int]) -> None:
+    numbers = wanted_numbers(count, taken)
+    assert len(set(numbers)) == len(numbers) == count
+    assert set(numbers) & taken == set(sorted(taken)[:count])
+    assert wanted_numbers(count, numbers) == numbers
+
+
+@pytest.mark.parametrize(("count", "extra"), [(1, 1), (2, 1), (4, 1), (5, 2), (8, 2), (100, 25)])
+def test_the_surge_is_one_or_a_quarter_the_larger(count: int, extra: int) -> None:
+    assert surge(count, 0.25) == extra
+
+
+@given(count=st.integers(1, 50), replaced=st.integers(0, 50), share=st.floats(0.01, 1))
+def test_a_rolling_type_never_grows_beyond_its_surge_and_never_stalls(count: int, replaced: int, share: float) -> None:
+    present = min(count, replaced)
+    allowed = budget(count, present, share)
+    assert allowed >= 1
+    assert present + allowed <= count + surge(count, share)
+
+
+def test_a_build_runs_its_procfile_and_its_own_command() -> None:
+    assert runnable("web", build(web="serve"))
+    assert runnable("cmd", build(web="serve"))
+    assert not runnable("web", build(worker="work"))
+    assert runnable("web", build())
+    assert not runnable("worker", build())
+
+
+def test_types_that_the_build_does_not_know_are_left_out() -> None:
+    assert wanted_counts({"web": 2, "worker": 1, "clock": 0}, build(web="serve", clock="tick")) == {"web": 2}
