@@ -80,17 +80,12 @@ def _answering(errors: ErrorTable) -> Middleware:
     return answer
 
 
-def _reasons(response: web.StreamResponse) -> None:
-    """Upper-case the status line's reason, as Django's did: `404 NOT FOUND`. Scripts of v1's users look for it."""
-    if not response.prepared:
-        response.set_status(response.status, response.reason.upper())
-
-
 @web.middleware
 async def upper_case_reasons(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every answer's reason phrase in upper case."""
+    """Every answer's reason in upper case, as Django's was: `404 NOT FOUND`. Scripts of v1's users look for it."""
     response = await handler(request)
-    _reasons(response)
+    if not response.prepared:
+        response.set_status(response.status, response.reason.upper())
     return response
 
 

@@ -17,7 +17,7 @@ import structlog
 from libs.keyspace import Keyspace
 from libs.keyspace.document import now
 from libs.keyspace.records import App, Build, Config, Release
-from libs.store import StaleRevision, Store, StoreUnavailable
+from libs.store import StaleRevision, Store, StoreUnavailable, TooLarge
 from libs.store.shelf import Shelf, Stored
 from services.controller.errors import Conflict, NotFound
 from services.controller.summary import Content
@@ -104,7 +104,7 @@ class Releasing:
         try:
             release, revision = await self._create(base.app, proposal)
             return await self._flip(base.app, release, revision, proposal)
-        except Conflict:
+        except (Conflict, TooLarge):
             if proposal.build is not None and proposal.build_is_new:
                 await self._builds.delete(app.uuid, proposal.build.uuid)
             raise

@@ -24,7 +24,7 @@ async def test_a_write_without_the_store_is_503_and_can_be_tried_again(
 
 
 async def test_reads_outlast_a_short_absence_and_then_say_so(
-    api: Api, admin: Client, app: str, store: MemoryStore, monkeypatch: object
+    api: Api, admin: Client, app: str, store: MemoryStore
 ) -> None:
     store._line.unavailable = True
     store.drop_watches()
