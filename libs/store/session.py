@@ -12,6 +12,7 @@ from libs.store.errors import LeaseLost, StoreUnavailable
 from libs.store.store import Store
 from libs.store.tenure import Clock, Tenure, boot_clock
 
+FIRST_PAUSE = 0.1  # seconds, at most, after a lost lease
 LONGEST_PAUSE = 1.0  # seconds between two tries to get a lease, or to write a key
 
 log = structlog.get_logger("session")
@@ -65,8 +66,10 @@ class Session:
                     await self._hold()
                 except* (StoreUnavailable, LeaseLost) as group:
                     log.debug("takes a new lease", reason=str(group.exceptions[0]))
+                pause = LONGEST_PAUSE if self._tenure is None else FIRST_PAUSE
+                self._tenure = None
                 self._tell(held=False)
-                await asyncio.sleep(random.uniform(0, LONGEST_PAUSE))
+                await asyncio.sleep(random.uniform(0, pause))
         finally:
             tenure, self._tenure = self._tenure, None
             self._tell(held=False)

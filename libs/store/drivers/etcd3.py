@@ -65,6 +65,11 @@ class Tls:
     certificate: bytes | None = None
     key: bytes | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what would otherwise be a plain connection, or one without the certificate."""
+        if (self.certificate or self.key) and not (self.certificate and self.key and self.authority):
+            raise ValueError("DEIS_STORE_CERT_FILE and DEIS_STORE_KEY_FILE need each other, and DEIS_STORE_CA_FILE")
+
 
 class OneStream(WatchService):
     """etcd3aio's watch without its reconnection, and ended by a member that lost its leader instead of going silent."""
@@ -254,6 +259,13 @@ class Etcd3Store:
 
     async def list(self, prefix: str) -> Listing:
         """See `Store.list`. Read in pages of one revision, so that neither side holds up for long."""
+        while True:
+            try:
+                return await self._list(prefix)
+            except HistoryLost:  # that revision was compacted between two pages
+                continue
+
+    async def _list(self, prefix: str) -> Listing:
         end = prefix_range_end(prefix)
         begin, revision = prefix.encode(), 0
         entries: list[Entry] = []
@@ -271,7 +283,9 @@ class Etcd3Store:
 
     async def put(self, key: str, value: bytes, *, expect: Expected = ANY, lease: Lease | None = None) -> int:
         """See `Store.put`."""
-        id_ = lease.id if isinstance(lease, Etcd3Lease) else 0
+        if not isinstance(lease, Etcd3Lease | None):
+            raise TypeError(f"{lease!r} is no lease of etcd's")
+        id_ = lease.id if lease is not None else 0
         if expect is ANY:
             answer = await self._ask(lambda: self._connection.kv.put(key, value, lease=id_, timeout=CALL))
         else:

@@ -110,7 +110,9 @@ class MemoryStore:
 
     async def put(self, key: str, value: bytes, *, expect: Expected = ANY, lease: Lease | None = None) -> int:
         """See `Store.put`."""
-        id_ = lease.id if isinstance(lease, MemoryLease) else None
+        if not isinstance(lease, MemoryLease | None):
+            raise TypeError(f"{lease!r} is no lease of a store in memory")
+        id_ = lease.id if lease is not None else None
         return await self.answer(lambda: self._ledger.put(key, value, expect=expect, lease=id_), write=True)
 
     async def delete(self, key: str, *, expect: Expected = ANY) -> bool:

@@ -245,6 +245,21 @@ async def test_a_write_decides_anew_whose_lease_a_key_is(store: Store, root: str
     assert [entry.key for entry in (await store.list(f"{root}/")).entries] == [f"{root}/freed"]
 
 
+async def test_a_lease_of_another_kind_of_store_is_refused(store: Store, root: str) -> None:
+    """A key that should end with its writer would stay for ever."""
+
+    class Other:
+        ttl = 5.0
+
+        async def renew(self) -> None: ...
+
+        async def revoke(self) -> None: ...
+
+    with pytest.raises(TypeError):
+        await store.put(f"{root}/a", b"", lease=Other())
+    assert await store.get(f"{root}/a") is None
+
+
 async def test_a_watch_of_forgotten_history_says_so(store: Store, root: str, compact: Compact) -> None:
     begun = await store.put(f"{root}/a", b"0")
     await store.put(f"{root}/a", b"1")

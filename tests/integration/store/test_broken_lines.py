@@ -11,6 +11,7 @@ from libs.daemon import Settings, supervise
 from libs.keyspace import Keyspace
 from libs.keyspace.records import PlatformSetting
 from libs.store import Batch, Mirror, Session, Shelf, Store, StoreUnavailable, open_store
+from libs.store.driver import Judge
 from libs.store.drivers.etcd3 import Connection, Etcd3Store
 from tests.support.etcd import EtcdServer
 from tests.support.ports import free_port
@@ -63,6 +64,47 @@ async def test_a_killed_etcd_is_picked_up_again(
             await eventually(lambda: mirror.get("a") == setting(value))  # noqa: B023  # it is awaited here
         assert session.held
         await eventually(lambda: store.get(PRESENCE))
+
+
+async def test_a_watch_never_goes_on_behind_a_break(own_etcd: EtcdServer) -> None:
+    """Whoever reconnects must know from which revision, and that is the reader alone."""
+    store = Etcd3Store(Connection([own_etcd.endpoint]), probe=PRESENCE)
+    begun = await store.put("/deis/platform/a", b"0")
+    async with store.watch("/deis/", after=begun) as batches:
+        await store.put("/deis/platform/a", b"1")
+        assert [change.revision for change in (await next_batch(batches)).changes] == [begun + 1]
+        await asyncio.to_thread(own_etcd.restart)
+        with pytest.raises(StoreUnavailable):
+            await next_batch(batches)
+        with pytest.raises(StopAsyncIteration):
+            await next_batch(batches)
+    await store.close()
+
+
+async def test_a_list_whose_revision_is_compacted_under_it_begins_again(own_etcd: EtcdServer) -> None:
+    store = Etcd3Store(Connection([own_etcd.endpoint]), probe=PRESENCE)
+    for begin in range(0, 1500, 100):
+        async with asyncio.TaskGroup() as group:
+            for number in range(begin, begin + 100):
+                group.create_task(store.put(f"/deis/{number:04}", b""))
+    asked = 0
+
+    def compact_before_the_second_page() -> Judge:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            own_etcd.ctl("put", "/deis/0000", "new")
+            own_etcd.ctl(
+                "compact", own_etcd.ctl("get", "/deis/0000", "-w", "json").split('"revision":')[1].split(",")[0]
+            )
+        return lambda _: None
+
+    listing = await store.shown_to(compact_before_the_second_page).list("/deis/")
+    assert asked == 4
+    assert len(listing.entries) == 1500
+    assert listing.entries[0].value == b"new"
+    assert listing.entries[0].revision == listing.revision
+    await store.close()
 
 
 async def test_what_changed_behind_a_compaction_is_seen(

@@ -18,6 +18,7 @@ from libs.daemon import Settings, supervise
 from libs.keyspace import Keyspace
 from libs.keyspace.records import PlatformSetting
 from libs.store import Mirror, Session, Shelf, StoreUnavailable, open_store
+from libs.store.opening import open_driver
 from tests.support.etcd import EtcdServer
 from tests.support.waiting import eventually
 
@@ -152,6 +153,18 @@ async def test_certificates_open_a_tls_etcd(
         async with open_store(settings_for(tls_etcd, store_endpoints=endpoints, **tls), name="test") as store:
             await store.put("/deis/platform/a", b"1")
             assert await store.get("/deis/platform/a") is not None
+
+
+async def test_a_certificate_without_its_authority_is_no_plain_connection(
+    authority: Authority, own_etcd: EtcdServer, settings_for: SettingsFor
+) -> None:
+    certificate, key = authority.issue("daemon")
+    for tls in (
+        {"store_cert_file": certificate, "store_key_file": key},
+        {"store_ca_file": authority.file, "store_key_file": key},
+    ):
+        with pytest.raises(ValueError, match="DEIS_STORE_CA_FILE"):
+            open_driver(settings_for(own_etcd, **tls))
 
 
 async def test_without_a_certificate_of_ours_a_tls_etcd_is_away(

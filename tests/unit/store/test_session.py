@@ -79,7 +79,9 @@ async def test_a_lost_lease_is_told_and_a_new_one_carries_the_keys(store: Memory
     await session.publish(KEY, b"1")
     store.expire()
     assert await value(store) is None
+    await eventually(lambda: not session.held)
     await eventually(lambda: value(store))
+    assert session.held
     assert told == [False, True]
     await asyncio.sleep(10 * TTL)
     assert await value(store) == b"1"
