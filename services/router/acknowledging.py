@@ -18,7 +18,7 @@ COUNTS_EVERY = 1.0  # seconds between two writes that differ in counts only; a t
 class Acknowledging:
     """Publishes this router's views under `key`. It is silent until HAProxy was read and every mirror is complete.
 
-    While HAProxy cannot be read, the last word stands.
+    While HAProxy cannot be read, the last word stands. `later` has the loop look again after some seconds.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that it speaks of
@@ -31,6 +31,7 @@ class Acknowledging:
         wanted: Wanted,
         drains: Drains,
         clock: Callable[[], float],
+        later: Callable[[float], object],
     ) -> None:
         self._session = session
         self._key = key
@@ -39,6 +40,7 @@ class Acknowledging:
         self._wanted = wanted
         self._drains = drains
         self._clock = clock
+        self._later = later
         self._said: dict[str, RouterView] | None = None
         self._said_at = float("-inf")
 
@@ -51,8 +53,9 @@ class Acknowledging:
         )
         if found == self._said:
             return
-        recent = self._clock() - self._said_at < COUNTS_EVERY
-        if self._said is not None and recent and same_but_counts(found, self._said):
+        wait = self._said_at + COUNTS_EVERY - self._clock()
+        if self._said is not None and wait > 0 and same_but_counts(found, self._said):
+            self._later(wait)
             return
         self._said, self._said_at = found, self._clock()
         word = Router(node=self._node, instances=found, applied=now())

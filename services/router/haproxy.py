@@ -86,6 +86,9 @@ class HAProxy:
         said, hosts, slots, servers = await self._runtime.ask(asked)
         try:
             about = answers.info(said)
+            if about.get("Stopping", "0") != "0":
+                self.hang_up()
+                raise HAProxyUnavailable("this worker is finishing; another one takes over")
             found = answers.servers(servers)
             self.actual = Actual(
                 hosts=answers.table(hosts),

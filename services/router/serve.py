@@ -46,7 +46,7 @@ async def route(daemon: Daemon, settings: RouterSettings, store: Store) -> None:
     meters, holding = Meters(daemon.registry), Holding()
     haproxy = HAProxy(structure.files, structure.backends)
     master = Master(structure.files.master)
-    old_workers = OldWorkers(master)
+    old_workers = OldWorkers(master, clock)
     wanted = Wanted(store, keys, settings.domain, holding)
     slots = Slots(structure.backends, clock)
     routing = Routing(haproxy, wanted, holding=holding, slots=slots, meters=meters, clock=clock)
@@ -83,12 +83,10 @@ async def route(daemon: Daemon, settings: RouterSettings, store: Store) -> None:
     apply_structure = daemon.loop(
         "apply_structure", structural.apply_structure, every=FULL_LOOK, expected=(HAProxyUnavailable, OSError)
     )
-    look_at_old_workers = daemon.loop("look_at_old_workers", old_workers.look, every=10 * FULL_LOOK)
 
     wanted.on_change(waking(apply_picture, "records changed"))
     wanted.on_question(waking(acknowledge, "the deployer asks of others"))
     haproxy.on_connect(waking(apply_picture, "connected"))
-    haproxy.on_connect(waking(look_at_old_workers, "connected"))
     routing.on_second_look(lambda seconds: call_later(seconds, apply_picture.wake, "second look"))
     for loop in (acknowledge, drain_servers, save_picture, apply_structure):
         routing.on_applied(waking(loop, "HAProxy changed"))

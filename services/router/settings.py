@@ -18,7 +18,7 @@ class RouterSettings(Settings):
     router_bind: str = Field("*", description="addresses that app traffic comes in at, comma separated")
     router_http_port: int = Field(8080, ge=1, le=65535, description="port of app traffic over HTTP")
     router_pool: int = Field(256, ge=1, le=LARGEST_POOL, description="back ends, so apps that can run at once")
-    router_maxconn: int = Field(10_000, ge=1, description="connections from clients that HAProxy holds at once")
+    router_maxconn: int = Field(8_000, ge=1, description="connections from clients that HAProxy holds at once")
     router_threads: int = Field(0, ge=0, le=64, description="HAProxy's threads; 0 takes one for each core")
     router_trusted: str = Field(
         "", description="networks (CIDR, comma separated) of balancers in front, whose X-Forwarded-* headers are kept"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from services.router import answers
@@ -16,6 +16,7 @@ from services.router.commands import SetState
 from services.router.runtime import HAProxyUnavailable
 
 TIMEOUT = 5.0  # seconds for one answer
+PATIENCE = 5.0
 _OLD = re.compile(r"^(\d+)\s+worker\s", re.MULTILINE)
 
 
@@ -53,7 +54,7 @@ class Master:
                 reader, writer = await asyncio.open_unix_connection(str(self.path))
                 try:
                     writer.write(command.encode() + b"\n")
-                    await writer.drain()
+                    writer.write_eof()  # else it waits for another command
                     return (await reader.read()).decode(errors="replace")
                 finally:
                     writer.close()
@@ -64,38 +65,46 @@ class Master:
 class OldWorkers:
     """The workers that a reload left behind, and what is in flight in them by (back end, server).
 
-    Nobody knows of any until `look` is called, after a new conversation with HAProxy began.
+    A master that starts, or starts anew at a reload, does not answer for a moment; one that does not for `PATIENCE`
+    seconds is taken for none: HAProxy runs without it, or it is dead, and then it has no old workers either.
     """
 
-    def __init__(self, master: Master) -> None:
+    def __init__(self, master: Master, clock: Callable[[], float]) -> None:
         self._master = master
-        self._pids: tuple[int, ...] = ()
+        self._clock = clock
+        self._silent_since: float | None = None
         self._told: set[tuple[int, str, str]] = set()
         self.in_flight: dict[tuple[str, str], int] = {}
 
-    async def look(self) -> None:
-        """Find out which there are. A HAProxy without a master has none."""
-        try:
-            self._pids = tuple(await self._master.old_workers())
-        except HAProxyUnavailable:
-            self._pids = ()
-        self._told = {told for told in self._told if told[0] in self._pids}
-        if not self._pids:
-            self.in_flight = {}
-
     async def drain(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Have them send these servers nothing new, and count what they still have of them."""
-        if not self._pids:
-            return
-        await self.look()
+        """Have them send these servers nothing new, and count what they still have of them.
+
+        Raises `HAProxyUnavailable`: what an old worker has is not known then.
+        """
+        pids = await self._pids()
+        self._told = {told for told in self._told if told[0] in pids}
         wanted = sorted(keys)
         counts: dict[tuple[str, str], int] = {}
-        for pid in self._pids:
+        for pid in pids:
             try:
                 await self._drain_in(pid, wanted, counts)
             except HAProxyUnavailable:
                 continue  # it ended meanwhile
         self.in_flight = counts
+
+    async def _pids(self) -> list[int]:
+        if not self._master.path.exists():
+            return []
+        try:
+            pids = await self._master.old_workers()
+        except HAProxyUnavailable:
+            if self._silent_since is None:
+                self._silent_since = self._clock()
+            if self._clock() - self._silent_since < PATIENCE:
+                raise
+            return []
+        self._silent_since = None
+        return pids
 
     async def _drain_in(self, pid: int, keys: list[tuple[str, str]], counts: dict[tuple[str, str], int]) -> None:
         for backend, name in keys:

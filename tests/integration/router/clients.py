@@ -43,18 +43,6 @@ class Client:
             self.close()
         return answer
 
-    async def upgrade(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A WebSocket, past its handshake; its bytes are echoed."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        writer.write(
-            f"GET /chat HTTP/1.1\r\nHost: {self._host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-        )
-        async with asyncio.timeout(30):
-            head = await reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 101 "), head
-        return reader, writer
-
     def close(self) -> None:
         if self._streams is not None:
             self._streams[1].close()
@@ -68,6 +56,30 @@ async def fetch(port: int, host: str, path: str = "/", method: str = "GET", **he
         return await client.ask(path, method, **headers)
     finally:
         client.close()
+
+
+@asynccontextmanager
+async def websocket(port: int, host: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A WebSocket, past its handshake; its bytes are echoed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(
+            f"GET /chat HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(30):
+            head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 "), head
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def echo(stream: tuple[asyncio.StreamReader, asyncio.StreamWriter], word: bytes) -> bytes:
+    """What comes back of a word."""
+    stream[1].write(word)
+    async with asyncio.timeout(30):
+        return await stream[0].readexactly(len(word))
 
 
 @dataclass

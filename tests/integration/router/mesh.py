@@ -148,6 +148,14 @@ class Mesh:
 
         return await eventually(said, within=within, what=f"{instance} {state}")
 
+    async def counts(self, instance: str, in_flight: int) -> None:
+        """Wait until the router says that it drains the instance, with so many requests in flight."""
+
+        async def counted() -> bool:
+            return await self.view(instance) == RouterView(state="draining", in_flight=in_flight)
+
+        await eventually(counted, what=f"{instance} draining with {in_flight} in flight")
+
     async def get(self, host: str, path: str = "/", method: str = "GET", **headers: str) -> Answer:
         return await fetch(self.settings.router_http_port, host, path, method, **headers)
 

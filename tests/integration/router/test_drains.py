@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from tests.integration.router.backends import Backend, backends
-from tests.integration.router.clients import Client, load
+from tests.integration.router.clients import echo, load, websocket
 from tests.integration.router.mesh import Mesh
 from tests.support.waiting import eventually
 
@@ -27,7 +28,7 @@ async def test_ten_thousand_requests_survive_servers_that_come_and_go(mesh: Mesh
                 name = f"guest{round_}"
                 async with backends(name) as (guest,):
                     await route_one(mesh, name, guest)
-                    await eventually(lambda name=name: seen.by_name[name], what=f"{name} is asked")  # type: ignore[misc]
+                    await eventually(partial(seen.by_name.get, name), what=f"{name} is asked")
                     await mesh.retire("shop", name)
                     await mesh.says(name, "gone")
                 await mesh.retired("shop", name)
@@ -59,12 +60,7 @@ async def test_a_slow_request_is_answered_before_its_server_is_gone(mesh: Mesh) 
         await eventually(lambda: old.waiting)
         await route_one(mesh, "new", new)
         await mesh.retire("shop", "old")
-
-        async def one_in_flight() -> bool:
-            view = await mesh.view("old")
-            return view is not None and (view.state, view.in_flight) == ("draining", 1)
-
-        await eventually(one_in_flight)
+        await mesh.counts("old", 1)
         assert (await mesh.get(HOST)).body == "new"
         assert not slow.done()
         old.release.set()
@@ -78,19 +74,11 @@ async def test_a_websocket_counts_as_in_flight_and_is_not_cut(mesh: Mesh) -> Non
         await mesh.app("shop")
         await route_one(mesh, "old", old)
         await mesh.answers(HOST, "old")
-        reader, writer = await Client(mesh.haproxy.port, HOST).upgrade()
-        await route_one(mesh, "new", new)
-        await mesh.retire("shop", "old", seconds=0)
-
-        async def one_in_flight() -> bool:
-            view = await mesh.view("old")
-            return view is not None and (view.state, view.in_flight) == ("draining", 1)
-
-        await eventually(one_in_flight)
-        writer.write(b"still here")
-        async with asyncio.timeout(10):
-            assert await reader.readexactly(10) == b"still here"
-        writer.close()
+        async with websocket(mesh.haproxy.port, HOST) as stream:
+            await route_one(mesh, "new", new)
+            await mesh.retire("shop", "old", seconds=0)
+            await mesh.counts("old", 1)
+            assert await echo(stream, b"still here") == b"still here"
         await mesh.says("old", "gone")
 
 

@@ -153,14 +153,13 @@ async def test_a_changed_structure_reloads_haproxy_without_a_failed_request(mesh
             await mesh.publish("shop", "one", one)
             await mesh.answers(HOST, "one")
         larger = mesh.settings.model_copy(update={"router_pool": 16})
-        async with load(mesh.haproxy.port, HOST) as seen:
-            async with mesh.running(larger) as daemon:
-                await mesh.ready(daemon)
-                await eventually(lambda: "app15" in mesh.haproxy.ask("show stat -1 2 -1"))
-                await mesh.app("blog")
-                await mesh.publish("blog", "two", two)
-                await mesh.answers("blog.example.test", "two")
-                await seen.more(500)
+        async with load(mesh.haproxy.port, HOST) as seen, mesh.running(larger) as daemon:
+            await mesh.ready(daemon)
+            await eventually(lambda: "app15" in mesh.haproxy.ask("show stat -1 2 -1"))
+            await mesh.app("blog")
+            await mesh.publish("blog", "two", two)
+            await mesh.answers("blog.example.test", "two")
+            await seen.more(500)
         assert seen.failures == []
 
 

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import asyncio
-
 from tests.integration.router.backends import backends
-from tests.integration.router.clients import Client
+from tests.integration.router.clients import echo, websocket
 from tests.integration.router.mesh import Mesh
 
 
@@ -70,12 +68,9 @@ async def test_a_websocket_passes_in_both_directions(mesh: Mesh) -> None:
         await mesh.app("shop")
         await mesh.publish("shop", "one", one)
         await mesh.answers("shop.example.test", "one")
-        reader, writer = await Client(mesh.haproxy.port, "shop.example.test").upgrade()
-        async with asyncio.timeout(10):
+        async with websocket(mesh.haproxy.port, "shop.example.test") as stream:
             for word in (b"hello", b"again"):
-                writer.write(word)
-                assert await reader.readexactly(5) == word
-        writer.close()
+                assert await echo(stream, word) == word
 
 
 async def test_an_unready_endpoint_waits_while_another_is_ready_and_serves_when_none_is(mesh: Mesh) -> None:

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import asyncio
+
+from tests.integration.router.backends import backends
+from tests.integration.router.clients import echo, websocket
+from tests.integration.router.mesh import Mesh
+from tests.support.waiting import eventually
+
+HOST = "shop.example.test"
+
+
+async def test_a_websocket_in_an_old_worker_keeps_its_server_from_being_gone(mesh: Mesh) -> None:
+    async with backends("old", "new") as (old, new):
+        async with mesh.running():
+            await mesh.app("shop")
+            await mesh.publish("shop", "old", old)
+            await mesh.answers(HOST, "old")
+        larger = mesh.settings.model_copy(update={"router_pool": 16})
+        async with websocket(mesh.haproxy.port, HOST) as stream, mesh.running(larger):
+            await eventually(lambda: "app15" in mesh.haproxy.ask("show stat -1 2 -1"))
+            await mesh.publish("shop", "new", new)
+            await mesh.roll("shop", "new")
+            await mesh.says("new", "in_rotation")
+            await mesh.retire("shop", "old")
+            await mesh.counts("old", 1)
+            assert await echo(stream, b"hello") == b"hello"
+            stream[1].close()
+            await mesh.says("old", "gone")
+
+
+async def test_a_reload_waits_for_the_end_of_a_drain(mesh: Mesh) -> None:
+    async with backends("old", "new") as (old, new):
+        async with mesh.running():
+            await mesh.app("shop")
+            await mesh.publish("shop", "old", old)
+            await mesh.publish("shop", "new", new)
+            await mesh.roll("shop", "old", "new")
+            await mesh.says("old", "in_rotation")
+            await mesh.says("new", "in_rotation")
+        async with asyncio.TaskGroup() as group:
+            slow = [group.create_task(mesh.get(HOST, "/slow")) for _ in range(2)]
+            await eventually(lambda: old.waiting)
+            await mesh.retire("shop", "old")
+            larger = mesh.settings.model_copy(update={"router_pool": 16})
+            async with mesh.running(larger):
+                await mesh.says("old", "draining")
+                assert "app15" not in mesh.haproxy.ask("show stat -1 2 -1")
+                new.release.set()
+                old.release.set()
+                await mesh.says("old", "gone")
+                await eventually(lambda: "app15" in mesh.haproxy.ask("show stat -1 2 -1"))
+            assert {(await task).status for task in slow} == {200}
