@@ -82,16 +82,6 @@ class EtcdServer:
         """End it as a power cut would."""
         self._end(signal.SIGKILL)
 
-    def pause(self) -> None:
-        """Freeze it: its connections stand, and nothing answers."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let it go on."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
-
     def restart(self) -> None:
         """Kill it and start it again with its data."""
         self.kill9()
@@ -136,7 +126,6 @@ class EtcdServer:
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
         if process is not None:
-            process.send_signal(signal.SIGCONT)
             process.send_signal(number)
             process.wait(DEADLINE)
 
