@@ -5,10 +5,7 @@ HAProxy, when it is started again, and a host that boots without etcd, serve wha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -16,12 +13,12 @@ from pydantic import TypeAdapter, ValidationError
 from services.router.actual import Actual, Server
 from services.router.configuration import kept, render, render_map
 from services.router.files import Files, replace
-from services.router.names import is_address, is_host, is_name
+from services.router.names import CONTROLLER, is_address, is_host, is_name
 from services.router.structure import Structure
 
 log = structlog.get_logger("router")
 
-_SHAPE: TypeAdapter[dict[str, dict[str, Any]]] = TypeAdapter(dict[str, dict[str, Any]])
+_PICTURE = TypeAdapter(Actual)
 
 
 def save(structure: Structure, picture: Actual) -> None:
@@ -29,7 +26,7 @@ def save(structure: Structure, picture: Actual) -> None:
     files = structure.files
     files.home.mkdir(parents=True, exist_ok=True)
     remembered = kept(picture, structure)
-    replace(files.picture, json.dumps(asdict(remembered), indent=1, sort_keys=True) + "\n")
+    replace(files.picture, _PICTURE.dump_json(remembered, indent=1).decode() + "\n")
     replace(files.hosts, render_map(remembered.hosts))
     replace(files.slots, render_map(remembered.slots))
     replace(files.configuration, render(structure, remembered))
@@ -38,21 +35,22 @@ def save(structure: Structure, picture: Actual) -> None:
 def load(files: Files) -> Actual:
     """The saved picture; an empty one when there is none, or when the file is damaged."""
     try:
-        shape = _SHAPE.validate_json(files.picture.read_bytes())
-        return Actual(
-            hosts={h: a for h, a in shape["hosts"].items() if is_host(h) and isinstance(a, str)},
-            slots={a: b for a, b in shape["slots"].items() if isinstance(b, str)},
-            servers={backend: _servers(those) for backend, those in shape["servers"].items()},
-        )
+        picture = _PICTURE.validate_json(files.picture.read_bytes())
     except FileNotFoundError:
         return Actual()
-    except (ValidationError, KeyError, TypeError, ValueError) as error:
-        log.warning(
-            "the saved picture is damaged; starting from an empty one", file=str(files.picture), error=str(error)
-        )
+    except ValidationError as error:
+        log.warning("the saved picture is damaged; begins with an empty one", file=str(files.picture), error=str(error))
         return Actual()
+    return Actual(
+        hosts={host: app for host, app in picture.hosts.items() if is_host(host) and _is_owner(app)},
+        slots={app: backend for app, backend in picture.slots.items() if _is_owner(app) and is_name(backend)},
+        servers={backend: _lawful(servers) for backend, servers in picture.servers.items()},
+    )
 
 
-def _servers(those: Mapping[str, Any]) -> dict[str, Server]:
-    servers = {name: Server(str(each["address"]), int(each["port"]), "ready") for name, each in those.items()}
+def _is_owner(app: str) -> bool:
+    return app == CONTROLLER or is_name(app)
+
+
+def _lawful(servers: Mapping[str, Server]) -> dict[str, Server]:
     return {name: server for name, server in servers.items() if is_name(name) and is_address(server.address)}
