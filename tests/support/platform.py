@@ -75,6 +75,15 @@ class Platform:
         """A listing of the `deis` command as JSON."""
         return json.loads(await self.deis(*arguments, "--json"))
 
+    async def listing_of_states(self, app: str) -> list[str]:
+        """The states of an app's processes, once none of them is on its way up."""
+
+        async def settled() -> list[str] | None:
+            states = [str(one["state"]) for one in await self.listing("ps", "-a", app)]
+            return states if set(states) <= {"up", "crashed"} else None
+
+        return await eventually(settled, within=60, what=f"the processes of {app} settled")
+
     async def docker(self, *arguments: str, check: bool = True) -> str:
         """The docker command on this platform's engine."""
         return await self.run("docker", "--host", self.settings.docker_host, *arguments, check=check)
