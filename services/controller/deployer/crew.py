@@ -7,8 +7,9 @@ retired or gone. Everything else that the engine has of the app is surplus.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 from libs.engine import Identity, Instance
 from libs.keyspace.records import Planned, Rollout
@@ -17,7 +18,7 @@ from services.controller.deployer.slots import Slot, budget, wanted_counts, want
 from services.controller.deployer.view import View, check_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Crew:
     """Who is there for a release's wanted slots."""
 
@@ -25,7 +26,19 @@ class Crew:
     current: Mapping[Slot, Planned]  # of the wanted generation
     stale: tuple[Planned, ...]  # of the release, yet asked to restart
     surplus: tuple[Instance, ...]  # live ones that no current entry names, stale ones included
-    seen: frozenset[str] = field(default_factory=frozenset)  # ids of current entries that the engine has
+
+    @cached_property
+    def slots(self) -> frozenset[Slot]:
+        """The wanted slots, to be asked of one."""
+        return frozenset(self.wanted)
+
+    @cached_property
+    def surplus_in(self) -> dict[Slot, list[Instance]]:
+        """The surplus, by slot."""
+        found: dict[Slot, list[Instance]] = {}
+        for instance in self.surplus:
+            found.setdefault((instance.identity.type, instance.identity.number), []).append(instance)
+        return found
 
     @property
     def missing(self) -> list[Slot]:
@@ -50,11 +63,12 @@ def muster(view: View, draft: Rollout) -> Crew:
     known = {entry.id for entry in entries}
     newcomers = [i for i in view.live.values() if i.identity.release == draft.release and i.identity.id not in known]
     wanted = _wanted(view, [entry for entry in draft.planned if entry.id not in view.retiring])
+    slots = frozenset(wanted)
     current: dict[Slot, Planned] = {}
     stale: list[Planned] = []
     for entry in sorted(entries, key=lambda entry: (not entry.established, entry.planned, entry.id)):
         slot = (entry.type, entry.number)
-        if slot not in wanted:
+        if slot not in slots:
             continue
         if entry.generation < view.app.generation(*slot):
             if entry.id in view.live:
@@ -64,11 +78,11 @@ def muster(view: View, draft: Rollout) -> Crew:
     for instance in sorted(newcomers, key=lambda instance: instance.identity.id):
         slot = (instance.identity.type, instance.identity.number)
         fresh_enough = instance.identity.generation >= view.app.generation(*slot)
-        if slot in wanted and slot not in current and fresh_enough and instance.state in {"running", "created"}:
+        if slot in slots and slot not in current and fresh_enough and instance.state in {"running", "created"}:
             current[slot] = adopted(view, draft, instance)
     ids = {entry.id for entry in current.values()}
     surplus = tuple(instance for id_, instance in sorted(view.live.items()) if id_ not in ids)
-    return Crew(wanted, current, tuple(stale), surplus, frozenset(ids & view.live.keys()))
+    return Crew(wanted, current, tuple(stale), surplus)
 
 
 def enlist(view: View, draft: Rollout, crew: Crew, fresh: Callable[[], str]) -> dict[Slot, Planned]:

@@ -60,7 +60,9 @@ class Deployer:
         self._woken = asyncio.Event()
         self._looking: set[str] = set()
         self._strangers = Strangers()
-        self._records = Mirrored(store, keyspace, touched=self.look_at, turned=self.look_at_all)
+        self._records = Mirrored(
+            store, keyspace, touched=self.look_at, routed=self.look_at_rolling, turned=self.look_at_all
+        )
         self._engine = ObservedEngine(engine, limit=settings.deployer_engine_limit)
         self._engine.on_change(self._population_changed)
         self._sight = Sight(
@@ -72,17 +74,18 @@ class Deployer:
             policy=policy(settings),
             clock=clock,
         )
+        registry = registry or CollectorRegistry()
         self._executor = Executor(
             store=store,
             keyspace=keyspace,
             engine=engine,
             unseal=unseal,
             settings=settings,
-            leading=lambda: election.leading,
+            epoch=lambda: election.epoch,
             again=self._again,
+            told=Counter("deis_deployer_events", "events that the deployer told of", ["kind"], registry=registry),
         )
         election.on_change(self._elected)
-        registry = registry or CollectorRegistry()
         self._looks = Counter("deis_deployer_looks", "looks at an app", registry=registry)
         self._unowned = Gauge("deis_deployer_strangers", "containers that no record owns", registry=registry)
         self._observing = Loop(
@@ -134,6 +137,12 @@ class Deployer:
         """Look at every app soon."""
         for name in self._records.app_names:
             self.look_at(name)
+
+    def look_at_rolling(self) -> None:
+        """Look at the apps whose last look found anything to do or to wait for."""
+        for notes in self._notes.values():
+            if notes.active:
+                self.look_at(notes.app)
 
     async def roll_apps(self) -> None:
         """Look at the apps that were asked for, each by one look at a time, a bounded number together; for ever."""

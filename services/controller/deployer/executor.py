@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 import structlog
+from prometheus_client import Counter
 
 from libs.engine import (
     AddressesExhausted,
@@ -67,7 +68,10 @@ class Limits:
 
 
 class Executor:
-    """Hands and no head. `leading` is asked before every step; `again` asks for another look, after some seconds."""
+    """Hands and no head. `epoch` is asked before every step: a plan holds for the term that it was made in.
+
+    `again` asks for another look, after some seconds.
+    """
 
     def __init__(  # noqa: PLR0913 - what it works with, named
         self,
@@ -77,11 +81,12 @@ class Executor:
         engine: Engine,
         unseal: Unseal,
         settings: DeployerSettings,
-        leading: Callable[[], bool],
+        epoch: Callable[[], int | None],
         again: Callable[[Notes, float], None],
+        told: Counter,
     ) -> None:
         self._engine, self._unseal, self._settings = engine, unseal, settings
-        self._leading, self._again = leading, again
+        self._epoch, self._again, self._told = epoch, again, told
         self._events = Events(store, keyspace)
         self._apps = Shelf(store, keyspace.apps)
         self._rollouts = Shelf(store, keyspace.rollouts)
@@ -99,7 +104,7 @@ class Executor:
         Raises `StaleRevision` and `StoreUnavailable`: then the steps after it were not done.
         """
         for step in steps:
-            if not self._leading():
+            if self._epoch() != view.epoch:
                 return
             key = busy_key(step)
             if not key:
@@ -149,6 +154,7 @@ class Executor:
 
     async def _tell(self, app: App, happening: Happening) -> None:
         log.info(happening.kind, app=app.id, release=happening.release, message=happening.message)
+        self._told.labels(happening.kind).inc()
         await self._events.record(app, happening.kind, "deployer", happening.message, release=happening.release)
 
     async def _on_the_side(self, view: View, step: Step, notes: Notes, key: str) -> None:
@@ -177,6 +183,8 @@ class Executor:
         self._again(notes, 0.0)
 
     async def _slowly(self, view: View, step: Step, notes: Notes, key: str) -> None:
+        if self._epoch() != view.epoch:
+            return
         match step:
             case ResolveImage(release, reference):
                 async with self._limits.pulls:
@@ -185,11 +193,11 @@ class Executor:
                 await self._start(view, step, notes, key)
             case Stop(_, name, grace):
                 limit = grace + self._settings.deployer_engine_limit
-                await self._verb(self._limits.stops, limit, lambda: self._engine.stop(name, grace=grace))
+                await self._verb(view, self._limits.stops, limit, lambda: self._engine.stop(name, grace=grace))
             case Remove(_, name):
                 limit = self._settings.deployer_engine_limit
                 try:
-                    await self._verb(self._limits.stops, limit, lambda: self._engine.remove(name))
+                    await self._verb(view, self._limits.stops, limit, lambda: self._engine.remove(name))
                 except InstanceRefused as error:
                     log.warning("is not removed", app=notes.app, name=name, reason=error.reason)
             case Fail(document, expect, name):
@@ -206,12 +214,13 @@ class Executor:
 
     async def _verb(
         self,
+        view: View,
         limit: AbstractAsyncContextManager[None],
         seconds: float,
         verb: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         async with limit:
-            if self._leading():
+            if self._epoch() == view.epoch:
                 async with asyncio.timeout(seconds):
                     await verb()
 
@@ -243,7 +252,7 @@ class Executor:
                 values=self._unseal(view.app.uuid, view.release.config.values),
             )
             limit = self._settings.deployer_engine_limit
-            await self._verb(self._limits.starts, limit, lambda: self._engine.start(spec))
+            await self._verb(view, self._limits.starts, limit, lambda: self._engine.start(spec))
         except (BadRecipe, InstanceRefused, ImageNotFound, SealBroken) as error:
             reason = error.reason if isinstance(error, BadRecipe | InstanceRefused) else str(error)
             notes.refused[key] = Refusal(reason, now())

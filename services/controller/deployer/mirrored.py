@@ -46,12 +46,21 @@ class ByApp(Generic[D]):
 
 
 class Mirrored:
-    """The mirrors. `touched(app)` is called for a change that concerns one app, `turned()` for what concerns many."""
+    """The mirrors. `touched(app)` is called for a change that concerns one app.
+
+    `routed()` for one that concerns those that roll, and `turned()` when a mirror stands again.
+    """
 
     def __init__(
-        self, store: Store, keyspace: Keyspace, *, touched: Callable[[str], None], turned: Callable[[], None]
+        self,
+        store: Store,
+        keyspace: Keyspace,
+        *,
+        touched: Callable[[str], None],
+        routed: Callable[[], None],
+        turned: Callable[[], None],
     ) -> None:
-        self._touched, self._turned = touched, turned
+        self._touched, self._routed, self._turned = touched, routed, turned
 
         def mirror(collection: Collection[D]) -> Mirror[D]:
             made = Mirror(store, collection)
@@ -132,7 +141,7 @@ class Mirrored:
 
     def _presence_moved(self, moves: Sequence[Moved[Any]]) -> None:
         if moves:
-            self._turned()
+            self._routed()
 
 
 class Releases:

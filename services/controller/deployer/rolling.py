@@ -83,8 +83,8 @@ def _retire_if_replaced(view: View, draft: Rollout, crew: Crew, instance: Instan
     """Retire a surplus instance as soon as it is not needed; False while it is."""
     identity = instance.identity
     slot = (identity.type, identity.number)
-    if identity.release == draft.release and (slot not in crew.wanted or _duplicate(view, crew, instance)):
-        reason = "scaled down" if slot not in crew.wanted else "a duplicate"
+    if identity.release == draft.release and (slot not in crew.slots or _duplicate(view, crew, instance)):
+        reason = "scaled down" if slot not in crew.slots else "a duplicate"
     elif _useless(view, crew, instance):
         reason = "failed or superseded"
     elif _replaced(view, draft, crew, instance):
@@ -109,12 +109,8 @@ def _useless(view: View, crew: Crew, instance: Instance) -> bool:
     filed = view.rollouts.get(identity.release)
     if identity.release != view.app.release and filed is not None and filed.document.phase == "failed":
         return True
-    return any(
-        other.identity.id != identity.id
-        and (other.identity.type, other.identity.number) == (identity.type, identity.number)
-        and view.ready(other)
-        for other in crew.surplus
-    )
+    peers = crew.surplus_in[identity.type, identity.number]
+    return any(other.identity.id != identity.id and view.ready(other) for other in peers)
 
 
 def _replaced(view: View, draft: Rollout, crew: Crew, instance: Instance) -> bool:
@@ -124,7 +120,7 @@ def _replaced(view: View, draft: Rollout, crew: Crew, instance: Instance) -> boo
     the new release, all there is.
     """
     type_, number = instance.identity.type, instance.identity.number
-    if (type_, number) in crew.wanted:
+    if (type_, number) in crew.slots:
         return _gives_way(view, draft, crew, instance)
     same_type = [slot for slot in crew.wanted if slot[0] == type_]
     return all(_satisfied(view, crew.current.get(slot)) for slot in same_type or crew.wanted)

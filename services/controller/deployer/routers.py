@@ -27,11 +27,14 @@ class Routers:
     def __init__(self, veto: timedelta) -> None:
         self._veto = veto
         self._known: dict[str, _Known] = {}
+        self._ever: set[str] = set()  # a record's word on one of these is older than ours
 
     def recall(self, routers: Mapping[str, str]) -> None:
         """Know these (id to node) from a record of an earlier leader's."""
         for id_, node in routers.items():
-            self._known.setdefault(id_, _Known(node, None))
+            if id_ not in self._ever:
+                self._ever.add(id_)
+                self._known[id_] = _Known(node, None)
 
     def words(self, present: Mapping[str, Router], nodes: Iterable[str], now: datetime) -> tuple[RouterWord, ...]:
         """Every router with a veto, sorted by id; those that lost theirs are forgotten."""
@@ -39,6 +42,7 @@ class Routers:
         spoken_for = {router.node for router in present.values()}
         for id_, router in present.items():
             self._known[id_] = _Known(router.node, router)
+        self._ever |= present.keys()
         for id_, known in list(self._known.items()):
             if id_ in present:
                 continue

@@ -56,3 +56,5 @@ def test_a_new_leader_knows_absent_routers_from_the_records() -> None:
     assert [(word.id, word.present, dict(word.instances)) for word in words] == [("r1", False, {})]
     assert ids(routers, {}, set(), 1) == [("r1", False)]
     assert ids(routers, {}, set(), 61) == []
+    routers.recall({"r1": "n1"})  # the record is older than what we saw
+    assert ids(routers, {}, set(), 62) == []
