@@ -1,12 +1,10 @@
-"""`python -m tests.bench.logger`: lines a second through each part, and what kept lines weigh."""
+"""The way of a line: lines a second through each part, and what kept lines weigh."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import logging
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,7 +20,7 @@ from libs.loglines import Frame, Header, Kind, encode, pack, render, unpack
 from services.log_agent.reading import Reading
 from services.logger.archive import Archive, Bounds
 from services.logger.ring import Query
-from tests.bench.report import Row, show
+from tests.bench.report import Row
 from tests.integration.logger.world import World
 from tests.support.waiting import eventually
 
@@ -144,14 +142,8 @@ async def whole_way(lines: int) -> list[Row]:
     ]
 
 
-def main() -> None:
-    """Measure and show."""
+def run() -> list[Row]:
+    """Every measurement, on one core, without a platform."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     rows = [*(ingest(lines) for lines in (1, 10, 400)), read_history(), *memory(), reading()]
-    rows += uvloop.run(whole_way(50_000))
-    show(rows)
-    if "--json" in sys.argv:
-        print(json.dumps([[row.what, row.value, row.unit] for row in rows]))  # noqa: T201 - a command's output
-
-
-main()
+    return rows + uvloop.run(whole_way(50_000))
