@@ -71,9 +71,8 @@ async def test_a_failed_first_release_stays_and_is_not_tried_again_by_itself(pla
     app = await platform.create()
     rollout = await failed(platform, app, "broken", formation={"cmd": 1})
     await platform.only()
-    looks = platform.deployer
-    assert looks is not None
-    looks.look_at_all()
+    assert platform.deployer is not None
+    platform.deployer.look_at_all()
     assert (await platform.app(app)).release == 2
     platform.host.behaviours[rollout.image] = "well"
     revision = await platform.change(app, formation={"cmd": 1})
@@ -141,9 +140,7 @@ async def test_a_failed_restart_leaves_what_ran_before(platform: MemoryPlatform)
     assert {i.identity.id for i in await platform.there()} == before
 
 
-async def test_a_release_is_found_again_after_a_failed_one_by_the_config_that_mends_it(
-    platform: MemoryPlatform,
-) -> None:
+async def test_the_release_after_a_failed_one_replaces_what_ran(platform: MemoryPlatform) -> None:
     platform.memory.add_image("broken", behaviour="crash")
     app = await platform.create()
     await platform.run(app, formation={"cmd": 1})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from libs.engine import EngineUnavailable
 from libs.keyspace import records as r
 from libs.store.shelf import Shelf
@@ -261,6 +263,21 @@ async def test_a_second_deployer_takes_over_where_the_first_one_was(quiet: Memor
     assert ended.phase == "done"
     assert ended.epoch > begun.epoch
     assert [entry.id for entry in ended.planned] == [entry.id for entry in begun.planned]
+
+
+async def test_leaders_that_come_and_go_start_nothing_twice(quiet: MemoryPlatform) -> None:
+    created: list[str] = []
+    quiet.host.listeners.append(lambda _, event: created.append(event.name) if event.action == "create" else None)
+    app = await quiet.create()
+    async with quiet.deploying(), quiet.deploying(), quiet.deploying():
+        await quiet.run(app, formation={"cmd": 3})
+        for release in range(3, 7):
+            revision = await quiet.deploy(app, "shop")
+            await eventually(partial(quiet.rollout, app, release))
+            quiet.line.expire()
+            assert (await quiet.settled(app, release, revision)).phase == "done"
+        await quiet.only("v6 cmd.1", "v6 cmd.2", "v6 cmd.3")
+    assert len(created) == len(set(created)) == 15
 
 
 async def test_a_router_that_is_away_keeps_its_veto_across_leaders(quiet: MemoryPlatform) -> None:

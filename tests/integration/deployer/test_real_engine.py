@@ -11,6 +11,7 @@ import pytest
 from libs.daemon import Settings, supervise
 from libs.engine.drivers.docker import DockerSettings, open_driver
 from libs.keyspace import records as r
+from libs.store import StoreUnavailable
 from libs.store.opening import open_store
 from tests.integration.publisher.node import Node, a_node
 from tests.support.deployer.platform import Platform
@@ -116,5 +117,14 @@ async def test_an_engine_killed_in_the_middle_of_a_deploy_loses_nothing(
         await platform.only("v3 cmd.1", "v3 cmd.2")
         own_etcd.kill9()
         own_etcd.start()
+        await eventually(lambda: _answers(platform), what="the test's own line to etcd is back")
         await platform.run(app, node.image)
         await platform.only("v4 cmd.1", "v4 cmd.2")
+
+
+async def _answers(platform: RealPlatform) -> bool:
+    try:
+        await platform.store.identity()
+    except StoreUnavailable:
+        return False
+    return True
