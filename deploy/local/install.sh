@@ -20,6 +20,8 @@ need etcd etcd-server
 need etcdctl etcd-client
 need haproxy haproxy
 need curl curl
+need git git # the command finds its app in the remotes
+need ps procps
 need systemd-analyze systemd # the units are verified in the tests
 dpkg-query -W -f '${Status}' busybox-static 2>/dev/null | grep -q ' installed' || missing+=(busybox-static)
 python=${PYTHON:-python3}
