@@ -6,12 +6,12 @@ import secrets
 
 import aiohttp
 
-from libs.daemon import Daemon
+from libs.daemon import Daemon, announcement
 from libs.engine import Engine
 from libs.engine.opening import open_engine
 from libs.keyspace import Keyspace
 from libs.keyspace.document import now
-from libs.keyspace.records import Leader, MeshMember
+from libs.keyspace.records import Leader
 from libs.loglines.token import internal_token
 from libs.store import Store
 from libs.store.election import Election
@@ -19,7 +19,7 @@ from libs.store.opening import open_store_for
 from libs.store.session import Session
 from libs.web import listen, open_client
 from services.controller.accounts import Accounts
-from services.controller.api import PLATFORM_VERSION, api
+from services.controller.api import api
 from services.controller.controller import Controller
 from services.controller.deployer import Deployer, DeployerSettings
 from services.controller.events import Events
@@ -84,15 +84,8 @@ async def control(
 
     app = api(controller, daemon.registry)
     async with listen(app, settings.controller_host, settings.controller_port) as port:
-        member = MeshMember(
-            service=daemon.name,
-            id=me,
-            node=settings.node,
-            url=settings.controller_url or f"http://{settings.node_address}:{port}",
-            admin_url=daemon.admin_url,
-            version=PLATFORM_VERSION,
-            started=now(),
-        )
+        url = settings.controller_url or f"http://{settings.node_address}:{port}"
+        member = announcement(daemon, id_=me, node=settings.node, url=url)
         await session.publish(keys.mesh.key("controller", me), member.encode())
         daemon.ready["store read"] = lambda: picture.complete
         daemon.ready["presence held"] = lambda: session.held

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from importlib.metadata import version
 
-from libs.daemon import Daemon
+from libs.daemon import Daemon, announcement
 from libs.keyspace import Keyspace
-from libs.keyspace.document import now
-from libs.keyspace.records import MeshMember
 from libs.store.errors import StaleRevision, StoreUnavailable
 from libs.store.mirror import Mirror
 from libs.store.opening import open_store_for
@@ -58,7 +55,7 @@ async def check(
 
     daemon.ready["instances and verdicts listed"] = lambda: instances.complete and health.complete
     daemon.ready["presence held"] = lambda: session.held
-    await session.publish(keys.mesh.key("health_checker", node), announcement(daemon, node).encode())
+    await session.publish(keys.mesh.key("health_checker", node), announcement(daemon, id_=node, node=node).encode())
     async with open_probes(settings) as probes:
         rounds = Rounds(
             instances=instances,
@@ -80,16 +77,3 @@ async def check(
             keep_present=session.run(),
             probe_instances=probe_instances(),
         )
-
-
-def announcement(daemon: Daemon, node: str) -> MeshMember:
-    """This daemon's record in the mesh; all that it serves are its probes."""
-    return MeshMember(
-        service=daemon.name,
-        id=node,
-        node=node,
-        url=daemon.admin_url,
-        admin_url=daemon.admin_url,
-        version=version("deis"),
-        started=now(),
-    )

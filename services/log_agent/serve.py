@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.daemon import Daemon
+from libs.daemon import Daemon, announcement
 from libs.engine import EngineError, Logs
 from libs.engine.opening import open_engine
 from libs.keyspace import Keyspace
@@ -10,6 +10,7 @@ from libs.loglines.token import internal_token
 from libs.store import Store, StoreUnavailable
 from libs.store.mirror import Mirror
 from libs.store.opening import open_store_for
+from libs.store.session import Session
 from libs.store.shelf import Shelf
 from libs.web import open_client
 from services.log_agent.cursors import Cursors
@@ -42,6 +43,7 @@ async def ship_lines(daemon: Daemon, settings: LogAgentSettings, store: Store, l
     instances = Mirror(store, keys.instances, node)
     told = Mirror(store, keys.log_ends, node)
     members = Mirror(store, keys.mesh, "logger")
+    session = Session(store, ttl=settings.presence_seconds)
     ends = Ends(
         node,
         instances=instances,
@@ -57,9 +59,10 @@ async def ship_lines(daemon: Daemon, settings: LogAgentSettings, store: Store, l
     daemon.loop("save_cursors", save_cursors, every=SAVE_SECONDS, expected=(OSError,))
     instances.on_change(lambda _: tell_ends.wake("instances changed"))
     told.on_change(lambda _: tell_ends.wake("ends changed"))
-    async with open_client() as session:
+    await session.publish(keys.mesh.key("log_agent", node), announcement(daemon, id_=node, node=node).encode())
+    async with open_client() as client:
         shipping = Shipping(
-            session=session,
+            session=client,
             token=internal_token(settings.internal_token, settings.home),
             logs=logs,
             instances=instances,
@@ -77,6 +80,7 @@ async def ship_lines(daemon: Daemon, settings: LogAgentSettings, store: Store, l
                 mirror_instances=instances.run(),
                 mirror_ends=told.run(),
                 mirror_loggers=members.run(),
+                keep_present=session.run(),
                 ship_lines=shipping.run(),
             )
         finally:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from importlib.metadata import version
 from ipaddress import ip_address
 
-from libs.daemon import Daemon
+from libs.daemon import Daemon, announcement
 from libs.keyspace import Keyspace
-from libs.keyspace.document import now
-from libs.keyspace.records import MeshMember
 from libs.loglines.token import internal_token
 from libs.store import Store
 from libs.store.mirror import Mirror
@@ -59,15 +56,8 @@ async def keep_lines(daemon: Daemon, settings: LoggerSettings, store: Store) -> 
     token = internal_token(settings.internal_token, settings.home)
     api = LogApi(archive, uuid_of, token=token, open_reads=is_loopback(settings.logger_host))
     async with listen(api.application(daemon.registry), settings.logger_host, settings.logger_port) as port:
-        member = MeshMember(
-            service="logger",
-            id=settings.node,
-            node=settings.node,
-            url=f"http://{reached_at(settings)}:{port}",
-            admin_url=daemon.admin_url,
-            version=version("deis"),
-            started=now(),
-        )
+        url = f"http://{reached_at(settings)}:{port}"
+        member = announcement(daemon, id_=settings.node, node=settings.node, url=url)
         await session.publish(keys.mesh.key("logger", settings.node), member.encode())
         daemon.loop("forget_departed_apps", forget_departed_apps, every=LOOK_SECONDS)
         daemon.ready["apps mirrored"] = lambda: apps.complete

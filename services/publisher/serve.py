@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import version
 
-from libs.daemon import Daemon, Loop, keep_running
+from libs.daemon import Daemon, Loop, announcement, keep_running
 from libs.engine.engine import Engine
 from libs.engine.errors import EngineUnavailable
 from libs.engine.opening import open_engine
 from libs.keyspace import Keyspace
-from libs.keyspace.document import now
-from libs.keyspace.records import MeshMember
 from libs.store.errors import StaleRevision, StoreUnavailable
 from libs.store.mirror import Mirror
 from libs.store.opening import open_store_for
@@ -74,7 +71,7 @@ async def publish(daemon: Daemon, settings: PublisherSettings, store: Store, eng
     daemon.ready["engine answered"] = lambda: publication.census.instances is not None
     daemon.ready["presence held"] = lambda: session.held
     await session.publish(keys.nodes.key(node), this_node(settings.node_address, settings.node_tags).encode())
-    await session.publish(keys.mesh.key("publisher", node), announcement(daemon, node).encode())
+    await session.publish(keys.mesh.key("publisher", node), announcement(daemon, id_=node, node=node).encode())
     await daemon.run(
         mirror_instances=instances.run(),
         mirror_services=services.run(),
@@ -90,19 +87,6 @@ async def publish(daemon: Daemon, settings: PublisherSettings, store: Store, eng
 def waking(loop: Loop, reason: str) -> Callable[[], None]:
     """A callback that asks `loop` to look again."""
     return lambda: loop.wake(reason)
-
-
-def announcement(daemon: Daemon, node: str) -> MeshMember:
-    """This daemon's record in the mesh; all that it serves are its probes."""
-    return MeshMember(
-        service=daemon.name,
-        id=node,
-        node=node,
-        url=daemon.admin_url,
-        admin_url=daemon.admin_url,
-        version=version("deis"),
-        started=now(),
-    )
 
 
 async def follow(engine: Engine, publication: Publication, look: Loop) -> None:
