@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,7 +58,12 @@ class Drains:
         self._longest = longest
         self._clock = clock
         self._callbacks: list[Callable[[], None]] = []
+        self._again = asyncio.Event()
         self.leaves: dict[Key, Leave] = {}
+
+    def look_again(self) -> None:
+        """Look now for servers that leave, also in the midst of a long drain."""
+        self._again.set()
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call back when a count changed or a server is gone."""
@@ -75,7 +81,10 @@ class Drains:
                 return
             await self._step()
             youngest = self._clock() - max((leave.since for leave in self.leaves.values()), default=0.0)
-            await asyncio.sleep(SOON if youngest < 1.0 else LATER)
+            self._again.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SOON if youngest < 1.0 else LATER):
+                    await self._again.wait()
 
     def _leaving(self) -> Iterator[Key]:
         for backend, wanted in self._wanted.items():

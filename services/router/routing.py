@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from services.router.actual import Actual, Server
-from services.router.commands import Command
+from services.router.commands import Command, SetSlot
 from services.router.diff import diff_hosts, diff_servers
 from services.router.haproxy import HAProxy, HAProxyRefused
 from services.router.holding import SECOND_LOOK, Holding
@@ -69,7 +69,7 @@ class Routing:
             for callback in self._applied:
                 callback()
         if self._haproxy.doubt:
-            raise HAProxyRefused
+            raise HAProxyRefused("the two pictures differ otherwise than they seemed to")
 
     async def _look_if_due(self) -> bool:
         if not self._haproxy.doubt and self._clock() - self._looked < FULL_LOOK * 0.8:
@@ -121,21 +121,23 @@ class Routing:
 
     def _plan_app(self, app: str, draft: Actual) -> list[Command]:
         servers = self._servers_of(app, draft)
-        backend, taking = draft.slots.get(app), list[Command]()
+        backend = draft.slots.get(app)
+        first, last = list[Command](), list[Command]()  # around the servers: no app's traffic meets another's
         self.unplaced.discard(app)
         self._meters.unplaced.set(len(self.unplaced))
         if backend is None:
             if not servers:
                 return []
-            taken = self._slots.take(app, draft, idle=lambda other: not self._servers_of(other, draft))
+            taken = self._slots.take(draft, idle=lambda other: not self._servers_of(other, draft))
             if taken is None:
                 log.error("no back end is left; raise DEIS_ROUTER_POOL", app=app)
                 self.unplaced.add(app)
                 self._meters.unplaced.set(len(self.unplaced))
                 return []
-            backend, taking = taken
+            backend, first = taken
+            last = [SetSlot(app, backend, known=False)]
         self.decided[backend] = servers
-        commands = [*diff_servers(backend, servers, draft.servers.get(backend, {})), *taking]
+        commands = [*first, *diff_servers(backend, servers, draft.servers.get(backend, {})), *last]
         if commands or servers or self._wanted.app_known(app):
             return commands
         return self._slots.give_up(app, draft)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from services.router.actual import Actual
 from services.router.configuration import kept
@@ -14,9 +15,13 @@ SETTLE = 0.3  # seconds in which further changes join one write
 
 
 class Saving:
-    """Writes the applied picture, a moment after it changed."""
+    """Writes the applied picture, a moment after it changed.
 
-    def __init__(self, structure: Structure, haproxy: HAProxy) -> None:
+    As long as it is not `changeable`, for the records are not known yet, HAProxy has at best what was saved.
+    """
+
+    def __init__(self, structure: Structure, haproxy: HAProxy, *, changeable: Callable[[], bool]) -> None:
+        self._changeable = changeable
         self._structure = structure
         self._haproxy = haproxy
         self._written: Actual | None = None
@@ -24,7 +29,7 @@ class Saving:
     async def save_picture(self) -> None:
         """The loop's body; raises `OSError`."""
         await asyncio.sleep(SETTLE)
-        if not self._haproxy.adopted:
+        if not (self._haproxy.adopted and self._changeable()):
             return
         picture = kept(self._haproxy.actual, self._structure).copy()
         if picture != self._written:

@@ -59,7 +59,7 @@ async def route(daemon: Daemon, settings: RouterSettings, store: Store) -> None:
         clock=clock,
     )
     session = Session(store, ttl=settings.presence_seconds)
-    saving = Saving(structure, haproxy)
+    saving = Saving(structure, haproxy, changeable=lambda: wanted.complete)
     acknowledging = Acknowledging(
         session,
         key=keys.routers.key(settings.router_name),
@@ -90,6 +90,7 @@ async def route(daemon: Daemon, settings: RouterSettings, store: Store) -> None:
     routing.on_second_look(lambda seconds: call_later(seconds, apply_picture.wake, "second look"))
     for loop in (acknowledge, drain_servers, save_picture, apply_structure):
         routing.on_applied(waking(loop, "HAProxy changed"))
+    routing.on_applied(drains.look_again)
     drains.on_change(waking(acknowledge, "a drain went on"))
     drains.on_change(waking(apply_structure, "a drain went on"))
     drains.on_change(lambda: apply_picture.wake("a drain went on") if haproxy.doubt or routing.unplaced else None)

@@ -42,16 +42,16 @@ class Slots:
             commands.append(SetSlot(CONTROLLER, CONTROLLER_BACKEND, known=CONTROLLER in actual.slots))
         return commands
 
-    def take(self, app: str, actual: Actual, *, idle: Callable[[str], bool]) -> tuple[str, list[Command]] | None:
-        """A back end for an app with the commands that make it the app's, None when all are in use.
+    def take(self, actual: Actual, *, idle: Callable[[str], bool]) -> tuple[str, list[Command]] | None:
+        """A back end for another app, with what to say before it gets servers; None when all are in use.
 
         When none is free, one of an app that is `idle` (runs nothing) is taken away.
         """
         if free := self.free(actual):
-            return free[0], [SetSlot(app, free[0], known=False)]
+            return free[0], []
         for other, slot in actual.slots.items():
             if other != CONTROLLER and slot not in actual.servers and idle(other):
-                return slot, [DropSlot(other), SetSlot(app, slot, known=False)]
+                return slot, [DropSlot(other)]
         return None
 
     def give_up(self, app: str, actual: Actual) -> list[Command]:

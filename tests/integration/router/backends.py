@@ -35,6 +35,10 @@ class Backend:
         """As SIGKILL: no more listening, every connection reset."""
         server, self._server = self._server, None
         if server is not None:
+            for sock in server.sockets:
+                asyncio.get_running_loop().remove_reader(sock.fileno())
+            for _ in range(5):  # turns of the loop, in which a connection that was just accepted reaches its handler
+                await asyncio.sleep(0)
             server.close()
             for writer in list(self._connections):
                 writer.transport.abort()

@@ -14,10 +14,10 @@ SERVER = {"a": Server("10.0.0.1", 1, "ready")}
 
 
 def taken(slots: Slots, app: str, actual: Actual, *, idle: bool = False) -> str | None:
-    found = slots.take(app, actual, idle=lambda _: idle)
+    found = slots.take(actual, idle=lambda _: idle)
     if found is None:
         return None
-    for command in found[1]:
+    for command in (*found[1], SetSlot(app, found[0], known=False)):
         actual.apply(command)
     return found[0]
 
