@@ -17,7 +17,7 @@ from libs.engine import Engine, EngineUnavailable
 from libs.keyspace import BadRecord, Keyspace
 from libs.keyspace.document import now
 from libs.keyspace.records import App
-from libs.store import StaleRevision, Store, StoreUnavailable
+from libs.store import StaleRevision, Store, StoreUnavailable, TooLarge
 from libs.store.election import Election
 from services.controller.deployer.executor import Executor, Unseal
 from services.controller.deployer.mirrored import Mirrored, Releases
@@ -167,8 +167,8 @@ class Deployer:
         except (StoreUnavailable, EngineUnavailable) as error:
             log.debug("holds", app=app, error=str(error))
             self._after_failure(app, notes, 0.1)
-        except BadRecord as error:
-            log.error("has a record that cannot be read; it is held", app=app, error=str(error))  # noqa: TRY400
+        except (BadRecord, TooLarge) as error:
+            log.error("has a record that cannot be read or written; it is held", app=app, error=str(error))  # noqa: TRY400
             self._after_failure(app, notes, LONGEST_PAUSE)
         else:
             if notes := self._notes.get(app):

@@ -24,7 +24,7 @@ from libs.engine import (
 from libs.keyspace import BadRecord, Keyspace
 from libs.keyspace.document import now
 from libs.keyspace.records import App, Retiring
-from libs.store import ABSENT, StaleRevision, Store, StoreUnavailable
+from libs.store import ABSENT, StaleRevision, Store, StoreUnavailable, TooLarge
 from libs.store.shelf import Shelf
 from services.controller.deployer.notes import Notes
 from services.controller.deployer.recipe import BadRecipe, recipe
@@ -166,8 +166,8 @@ class Executor:
             log.warning("will be tried again", app=notes.app, step=key, error=f"{type(error).__name__}: {error}")
             patient = isinstance(error, AddressesExhausted)
             wait = self._settings.deployer_retry if patient else 0.5
-        except BadRecord as error:
-            log.error("a record cannot be read", app=notes.app, step=key, error=str(error))  # noqa: TRY400
+        except (BadRecord, TooLarge) as error:
+            log.error("a record cannot be read or written", app=notes.app, step=key, error=str(error))  # noqa: TRY400
             wait = self._settings.deployer_retry
         except StaleRevision:
             log.debug("was overtaken", app=notes.app, step=key)
