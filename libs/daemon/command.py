@@ -19,7 +19,7 @@ from libs.daemon import logs, probes
 from libs.daemon.daemon import Daemon
 from libs.daemon.notify import notify, watchdog_seconds
 from libs.daemon.settings import Settings
-from libs.daemon.supervision import supervise
+from libs.daemon.supervision import leaves, supervise
 from libs.keyspace import Keyspace
 from libs.store import StoreUnavailable
 from libs.store.acceptance import accept_store
@@ -136,10 +136,3 @@ def parse(argv: Sequence[str] | None) -> list[str]:
     if unknown := sorted(set(asked) - set(available())):
         parser.error(f"no daemon is named {', '.join(unknown)}; there are: {names}")
     return asked
-
-
-def leaves(error: BaseException) -> list[BaseException]:
-    """The single errors of a group, however nested; an error that is no group is its own leaf."""
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for inner in error.exceptions for leaf in leaves(inner)]
-    return [error]

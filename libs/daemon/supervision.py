@@ -21,6 +21,13 @@ class LoopEnded(RuntimeError):
         self.name = name
 
 
+def leaves(error: BaseException) -> list[BaseException]:
+    """The single errors of a group, however nested; an error that is no group is its own leaf."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in leaves(inner)]
+    return [error]
+
+
 async def _forever(name: str, work: Coroutine[Any, Any, Any]) -> None:
     await work
     raise LoopEnded(name)

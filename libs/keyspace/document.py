@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class BadRecord(ValueError):
-    """A stored value that is no record of its kind; `key` and `reason` say which and why."""
+    """A stored value that is no record of its kind; `kind` and `reason` say which and why."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(f"not a {kind} record: {reason}")

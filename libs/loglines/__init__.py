@@ -5,7 +5,18 @@ an instance; `token` is the word by which the platform's own daemons know each o
 """
 
 from libs.loglines.frame import BATCH_LIMIT, FRAME_LIMIT, Ack, BadBatch, Frame, Header, Known, pack, unpack
-from libs.loglines.line import LINE_CAP, BadBlock, Kind, Line, check_block, encode, lines_of, render, shown_time
+from libs.loglines.line import (
+    LINE_CAP,
+    BadBlock,
+    Kind,
+    Line,
+    check_block,
+    encode,
+    lines_of,
+    nanoseconds,
+    render,
+    shown_time,
+)
 
 __all__ = [
     "BATCH_LIMIT",
@@ -22,6 +33,7 @@ __all__ = [
     "check_block",
     "encode",
     "lines_of",
+    "nanoseconds",
     "pack",
     "render",
     "shown_time",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,6 +18,7 @@ LINE_CAP = 256 * 1024  # bytes of one line; what is longer is cut there, and say
 PREFIX = 17  # bytes before a stored line's text
 LAST = 2**64 - 1  # ns; the last time that a stored line can carry
 NANOSECONDS = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Possessive, so that a block is refused in one pass however it is malformed.
 _BLOCK = re.compile(rb"(?>[0-9a-f]{16}[oOeEpg][^\n]*+\n)++")
@@ -71,6 +73,12 @@ def lines_of(block: bytes) -> Iterator[Line]:
     """The lines of a block that was checked, in its order."""
     for stored in block.split(b"\n")[:-1]:
         yield Line(int(stored[:16], 16), _KINDS[stored[16:17]], stored[PREFIX:])
+
+
+def nanoseconds(moment: datetime) -> int:
+    """A time as lines carry it, exactly: ns since the epoch."""
+    elapsed = moment - _EPOCH
+    return ((elapsed.days * 86400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds) * 1000
 
 
 @lru_cache(maxsize=4096)

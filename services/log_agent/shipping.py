@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import aiohttp
 import structlog
 
+from libs.daemon.supervision import leaves
 from libs.engine import Logs
 from libs.keyspace.records import Instance
 from libs.loglines import Frame
@@ -58,7 +59,7 @@ class Shipping:
                     group.create_task(self._leave(member.url), name="look for another logger")
                     group.create_task(self._ship(client), name=f"ship to {member.url}")
             except* (LoggerForgot, LoggerMoved) as failures:
-                log.info("begins anew", reasons=[str(failure) for failure in _leaves(failures)])
+                log.info("begins anew", reasons=[str(failure) for failure in leaves(failures)])
             finally:
                 self.boot, self._followers = "", None
 
@@ -88,10 +89,3 @@ class Shipping:
 
     def _arrived(self, frame: Frame) -> None:
         self.cursors.set(frame.header.instance, frame.header.position)
-
-
-def _leaves(error: BaseException) -> list[BaseException]:
-    """The failures of nested groups."""
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
-    return [error]

@@ -6,19 +6,11 @@ An event's message is a sentence that names who did it, where a user did it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from libs.keyspace.records import Event
+from libs.loglines import nanoseconds
 from libs.store.mirror import Moved
 from services.logger.archive import Archive
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def at(event: Event) -> int:
-    """Its time, ns since the epoch."""
-    elapsed = event.at - _EPOCH
-    return ((elapsed.days * 86400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds) * 1000
 
 
 def saying(archive: Archive) -> Callable[[Sequence[Moved[Event]]], None]:
@@ -29,6 +21,6 @@ def saying(archive: Archive) -> Callable[[Sequence[Moved[Event]]], None]:
             if change.old is None and change.new is not None:
                 uuid, _ = change.parts
                 for text in change.new.message.splitlines() or [""]:
-                    archive.say(change.new.app, uuid, at(change.new), text)
+                    archive.say(change.new.app, uuid, nanoseconds(change.new.at), text)
 
     return say

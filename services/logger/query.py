@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from libs.loglines import nanoseconds
 from services.logger.ring import Query
 
 DEFAULT_LINES = 100  # as in v1
@@ -51,14 +52,9 @@ def _since(text: str, now: datetime) -> int:
     if not text:
         return 0
     if match := _AGO.fullmatch(text):
-        return max(_nanoseconds(now) - int(match[1]) * _UNITS[match[2]] * 1_000_000_000, 0)
+        return max(nanoseconds(now) - int(match[1]) * _UNITS[match[2]] * 1_000_000_000, 0)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise BadQuery(f"since is {text!r}; it must be an age as 10m or a time as 2015-01-31T23:59:59Z") from error
-    return max(_nanoseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC)), 0)
-
-
-def _nanoseconds(moment: datetime) -> int:
-    elapsed = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return ((elapsed.days * 86400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds) * 1000
+    return max(nanoseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC)), 0)

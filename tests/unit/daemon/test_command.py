@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from libs.daemon import command
+from libs.daemon.supervision import leaves
 
 
 def test_a_name_that_there_is_not_is_refused_with_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,7 +27,7 @@ def test_a_daemon_named_twice_runs_once() -> None:
 def test_the_leaves_of_a_nested_group_are_its_single_errors() -> None:
     first, second = ValueError("a"), KeyError("b")
     group = ExceptionGroup("outer", [ExceptionGroup("inner", [first]), second])
-    assert command.leaves(group) == [first, second]
+    assert leaves(group) == [first, second]
 
 
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
