@@ -28,6 +28,8 @@ class Events:
     """Writes events. One that cannot be written is logged instead: it never fails what it tells of."""
 
     def __init__(self, store: Store, keyspace: Keyspace) -> None:
+        self._store = store
+        self._events = keyspace.events
         self._shelf = Shelf(store, keyspace.events)
 
     async def record(self, app: App, kind: str, by: str, message: str, *, release: int | None = None) -> None:
@@ -45,7 +47,8 @@ class Events:
         return [(stored.parts[-1], stored.document) for stored in sorted(found, key=lambda s: s.parts, reverse=True)]
 
     async def _trim(self, app_uuid: str) -> None:
-        found = await self._shelf.list(app_uuid)
+        """Delete the oldest, by their keys alone: one that cannot be read is in nobody's way."""
+        found = (await self._store.list(self._events.under(app_uuid))).entries
         if len(found) > KEPT + SLACK:
-            for stored in sorted(found, key=lambda s: s.parts)[:-KEPT]:
-                await self._shelf.delete(*stored.parts)
+            for entry in found[:-KEPT]:
+                await self._store.delete(entry.key)
