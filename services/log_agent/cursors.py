@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 import structlog
@@ -40,6 +41,10 @@ class Cursors:
     def forget(self, instance: str) -> None:
         """The instance is gone."""
         self._positions.pop(instance, None)
+
+    def forget_others(self, instances: Collection[str]) -> None:
+        """All but these are gone: some went while nobody followed them."""
+        self._positions = {id_: position for id_, position in self._positions.items() if id_ in instances}
 
     def save(self) -> None:
         """Write the file, whole or not at all, if something changed."""

@@ -69,6 +69,8 @@ class Shipping:
 
     async def _ship(self, client: LoggerClient) -> None:
         boot = await until_answered(client.boot)
+        await self.instances.wait_complete()
+        self.cursors.forget_others({instance.id for _, instance in self.instances.items()})
         log.info("ships to a logger", url=client.url, boot=boot)
         sender = Sender(client, boot, self.counts, self._arrived)
         parts = Parts(

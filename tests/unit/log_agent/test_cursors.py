@@ -28,6 +28,19 @@ def test_positions_are_found_again(tmp_path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["cursors.json"]
 
 
+def test_instances_that_went_while_nobody_followed_them_are_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "cursors.json"
+    cursors = Cursors(path)
+    for instance in ("a", "b"):
+        cursors.set(instance, POSITION.encode())
+    cursors.save()
+    again = Cursors(path)
+    again.forget_others({"b", "c"})
+    again.save()
+    assert Cursors(path).get("a") is None
+    assert Cursors(path).get("b") == POSITION
+
+
 def test_nothing_is_written_when_nothing_changed(tmp_path: Path) -> None:
     path = tmp_path / "cursors.json"
     cursors = Cursors(path)
