@@ -19,10 +19,9 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
-from libs.keyspace.records import App
+from libs.keyspace.records import ROUTED_TYPES, App
 from services.router.actual import Server
 
-ROUTED_TYPES = ("web", "cmd")  # the process types that have a port
 SECOND_LOOK = 2.0  # seconds between seeing that the last of users' domains went and believing it
 
 

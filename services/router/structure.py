@@ -34,7 +34,7 @@ class Structure:
             raise ValueError(f"DEIS_ROUTER_BIND has {wrong[0]!r}; it must list IP addresses, or be '*' for all")
         trusted = tuple(str(ip_network(item)) for item in _listed(settings.router_trusted))
         return cls(
-            files=Files(settings.router_home),
+            files=Files(settings.router_home.absolute()),
             binds=binds,
             port=settings.router_http_port,
             pool=settings.router_pool,
