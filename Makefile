@@ -25,10 +25,10 @@ reset: ## `make down`, and remove all state
 	@if [ -x $(PYTHON) ]; then $(LOCAL) reset; else echo "the platform was never installed here"; fi
 
 status: ## tell what runs
-	@$(LOCAL) status
+	@if [ -x $(PYTHON) ]; then $(LOCAL) status; else echo "the platform was never installed here"; fi
 
 accept-store: ## accept a restored or exchanged etcd, which the daemons hold at the door
-	@$(LOCAL) accept-store
+	@if [ -x $(PYTHON) ]; then $(LOCAL) accept-store; else echo "the platform was never installed here"; fi
 
 test: install lint ## lint, types, import contracts and all tests, on real servers
 	@$(PYTHON) -m pytest tests/unit tests/contract tests/integration tests/e2e

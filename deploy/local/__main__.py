@@ -7,6 +7,7 @@ import os
 import sys
 
 from pydantic import ValidationError
+from rich.markup import escape
 
 from deploy.local import demo, engine, platform
 from deploy.local.demo import DemoFailed
@@ -14,7 +15,7 @@ from deploy.local.engine import EngineCannotRun
 from deploy.local.platform import NotReady
 from deploy.local.ports import PortsTaken
 from deploy.local.settings import LocalSettings
-from deploy.local.steps import console
+from deploy.local.steps import complaints, console
 from deploy.local.supervisor import SupervisorFailed
 
 ACTIONS = {
@@ -39,6 +40,17 @@ def become_root_where_needed(settings: LocalSettings, action: str) -> None:
         sys.exit("only root may run containers here, and there is no sudo: run it as root, or join the group docker")
 
 
+def wrong_settings(error: ValidationError) -> list[str]:
+    """A line for each setting that is wrong: its name, its value and what would be right."""
+    lines = []
+    for one in error.errors():
+        name = "DEIS_" + "_".join(str(part) for part in one["loc"]).upper()
+        own = one.get("ctx", {}).get("error")  # a validator of ours, which names it all
+        said = one["msg"][:1].lower() + one["msg"][1:]
+        lines.append(str(own) if own else f"{name} is {str(one['input'])!r}: {said}")
+    return lines
+
+
 def main() -> None:
     """Do one action; a failure that can be named is one line on standard error and exit status 1."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
@@ -47,12 +59,12 @@ def main() -> None:
     try:
         settings = LocalSettings()
     except ValidationError as error:
-        sys.exit("\n".join(str(one["ctx"]["error"] if "ctx" in one else one["msg"]) for one in error.errors()))
+        sys.exit("\n".join(wrong_settings(error)))
     become_root_where_needed(settings, action)
     try:
         ACTIONS[action](settings)
     except (EngineCannotRun, NotReady, PortsTaken, SupervisorFailed, DemoFailed) as error:
-        console.print(f"[red]{action} failed[/red]: {error}", style="default")
+        complaints.print(f"[red]{action} failed[/red]: {escape(str(error))}", style="default")
         sys.exit(1)
     if action == "up":
         console.print(

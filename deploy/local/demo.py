@@ -125,6 +125,8 @@ def account(settings: LocalSettings, deis: Deis) -> str:
         deis("login", settings.controller_url, "--username", "demo", "--password", mine.read_text())
         return "logged in as demo"
     mine.touch(mode=0o600)
+    if deis.user is not None:
+        os.chown(mine, deis.user, -1)
     mine.write_text(secrets.token_urlsafe(16))
     login = ("--username", "demo", "--password", mine.read_text(), "--email", "demo@example.com")
     try:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 
 console = Console(highlight=False, soft_wrap=True)
+complaints = Console(highlight=False, soft_wrap=True, stderr=True)
 
 
 class Step:
@@ -31,4 +33,6 @@ def step(name: str) -> Iterator[Step]:
     finally:
         if status:
             status.stop()
-    console.print(f"[green]✓[/green] {name}  [dim]{time.monotonic() - began:.2f} s[/dim]  {one.detail}".rstrip())
+    console.print(
+        f"[green]✓[/green] {name}  [dim]{time.monotonic() - began:.2f} s[/dim]  {escape(one.detail)}".rstrip()
+    )
