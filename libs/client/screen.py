@@ -78,11 +78,14 @@ class Screen:
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        table = Table(*headers, box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+        coloured = self._colour[id(self._out)]
+        table = Table(box=None, header_style="dim" if coloured else "", pad_edge=False, padding=(0, 2, 0, 0))
+        for header in headers:
+            table.add_column(header, overflow="fold")  # on a narrow terminal nothing is cut off
         for row in rows:
             table.add_row(*(Text(str(cell)) for cell in row))
         if table.row_count:
-            Console(file=self._out, no_color=not self._colour[id(self._out)]).print(table)
+            Console(file=self._out, no_color=not coloured).print(table)
 
     def json(self, value: Any) -> None:
         """A value as JSON, for programs."""

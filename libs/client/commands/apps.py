@@ -166,7 +166,7 @@ def destroy(
             f" !    This command will destroy the application: {name}\n"
             f' !    To proceed, type "{name}" or re-run this command with --confirm={name}\n'
         )
-        confirm = call.prompts.line(">", option=f"--confirm={name}")
+        confirm = call.prompts.line("application", option=f"--confirm={name}")
     if confirm != name:
         raise Declined(f"App {name} does not match confirm {confirm}, aborting.")
 

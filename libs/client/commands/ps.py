@@ -97,11 +97,12 @@ def restart(
     type_, number = parse_process(process) if process else (None, None)
 
     async def question(client: Client) -> tuple[Process, ...]:
-        return await client.processes.restart(name, type_, number)
+        replaced = await client.processes.restart(name, type_, number)
+        if not replaced and process:
+            raise BadArgument(f"{name} has no process {process}: see `deis ps -a {name}`")
+        return replaced
 
     replaced = at_work(call, "Restarting", lambda: call.ask(question, note=GOES_ON))
-    if not replaced and process:
-        raise BadArgument(f"{name} has no process {process}: see `deis ps -a {name}`")
     if not replaced:
         call.screen.line("Could not find any processes to restart")
     else:
