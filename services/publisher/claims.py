@@ -6,11 +6,9 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from libs.keyspace.records import Health, Instance, Service
+from libs.keyspace.records import ROUTED_TYPES, Health, Instance, Service
 
 Key = tuple[str, str]  # app, instance id
-
-ROUTED = frozenset({"web", "cmd"})  # as in v1: only these types have a port
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ def claim_of(
     instance: Instance, verdict: Health | None, retiring: bool, old: Service | None, now: datetime
 ) -> Service | str:
     """The claim that an instance has to its address, or the reason why it has none."""
-    if instance.type not in ROUTED or instance.port is None or instance.address is None:
+    if instance.type not in ROUTED_TYPES or instance.port is None or instance.address is None:
         return "it has no address to route to"
     if instance.state != "running":
         exit_ = "" if instance.exit_code is None else f", last exit {instance.exit_code}"

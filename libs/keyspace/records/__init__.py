@@ -13,10 +13,11 @@ from libs.keyspace.records.intent import (
     Release,
 )
 from libs.keyspace.records.mesh import Leader, MeshMember, Node, Router, RouterView
-from libs.keyspace.records.observed import Health, Instance, LogEnd, Retiring, Service
+from libs.keyspace.records.observed import ROUTED_TYPES, Health, Instance, LogEnd, Retiring, Service
 from libs.keyspace.records.rollout import Evidence, Planned, Rollout
 
 __all__ = [
+    "ROUTED_TYPES",
     "App",
     "AppSettings",
     "Build",

@@ -10,6 +10,8 @@ from libs.keyspace.records.checks import Check
 
 EngineState = Literal["created", "running", "restarting", "exited", "dead"]
 
+ROUTED_TYPES = frozenset({"web", "cmd"})  # the process types that have a port, as in v1
+
 
 class Instance(Document):
     """One container as its node's engine has it, under `instances/<node>/<app>/<instance>`; by the publisher."""

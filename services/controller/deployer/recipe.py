@@ -6,8 +6,18 @@ import re
 from collections.abc import Mapping
 
 from libs.engine import Identity, InstanceSpec, Limits
-from libs.keyspace.records import App, Build, Check, HttpAction, Planned, Release, Rollout, StaysUp, TcpAction
-from services.controller.deployer.slots import PORTED
+from libs.keyspace.records import (
+    ROUTED_TYPES,
+    App,
+    Build,
+    Check,
+    HttpAction,
+    Planned,
+    Release,
+    Rollout,
+    StaysUp,
+    TcpAction,
+)
 
 MEMORY = re.compile(r"(?P<number>\d+)(?P<unit>[BKMG]|[KMG]B)", re.IGNORECASE)  # v1's formats
 UNITS = {"B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -27,7 +37,7 @@ def recipe(  # noqa: PLR0913 - the records that it is made of
 ) -> InstanceSpec:
     """The instance that this entry plans. `values` is the release's config, unsealed. Raises `BadRecipe`."""
     identity = Identity(entry.id, app.id, app.uuid, entry.type, entry.number, release.number, entry.generation)
-    port = rollout.port if entry.type in PORTED else None
+    port = rollout.port if entry.type in ROUTED_TYPES else None
     line = build.procfile.get(entry.type)
     return InstanceSpec(
         identity=identity,

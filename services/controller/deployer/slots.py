@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 
 from libs.keyspace.records import Build
 
-PORTED = frozenset({"web", "cmd"})  # the types that the mesh routes to, as in v1
-
 Slot = tuple[str, int]  # a process type and a number
 
 
