@@ -66,6 +66,25 @@ async def test_a_killed_etcd_is_picked_up_again(
         await eventually(lambda: store.get(PRESENCE))
 
 
+async def test_a_watch_that_etcd_ended_leaves_no_task_behind(own_etcd: EtcdServer) -> None:
+    """One that still waits for a request is an error in the log as soon as it is collected."""
+    store = Etcd3Store(Connection([own_etcd.endpoint]), probe="/deis/platform/store")
+    try:
+        async with store.watch("/deis/", after=0) as batches:
+            before = asyncio.all_tasks()
+            await asyncio.to_thread(own_etcd.kill9)
+            with pytest.raises(StoreUnavailable):
+                await anext(batches)
+
+        def requesting() -> list[str]:
+            return [repr(task) for task in asyncio.all_tasks() & before if "_consume_request_iterator" in repr(task)]
+
+        assert any("_consume_request_iterator" in repr(task) for task in before)
+        await eventually(lambda: not requesting())
+    finally:
+        await store.close()
+
+
 async def test_a_watch_never_goes_on_behind_a_break(own_etcd: EtcdServer) -> None:
     """Whoever reconnects must know from which revision, and that is the reader alone."""
     store = Etcd3Store(Connection([own_etcd.endpoint]), probe=PRESENCE)
