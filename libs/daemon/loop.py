@@ -50,6 +50,10 @@ class Loop:
             self._reason = reason
             self._woken.set()
 
+    def waking(self, reason: str) -> Callable[[], None]:
+        """A callback that asks for another look."""
+        return lambda: self.wake(reason)
+
     async def run(self) -> None:
         """Look now, then whenever woken and at least each `every` seconds; for ever."""
         while True:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from libs.daemon import Daemon, Loop, announcement, keep_running
 from libs.engine.engine import Engine
 from libs.engine.errors import EngineUnavailable
@@ -59,11 +57,11 @@ async def publish(daemon: Daemon, settings: PublisherSettings, store: Store, eng
     expected = (StoreUnavailable, EngineUnavailable, StaleRevision)
     look = daemon.loop("publish_instances", publish_instances, every=settings.publisher_look_seconds, expected=expected)
     claim = daemon.loop("publish_services", publish_services, every=settings.publisher_look_seconds, expected=expected)
-    own_instances.on_news(waking(look, "instances changed"))
-    own_services.on_news(waking(claim, "services changed"))
+    own_instances.on_news(look.waking("instances changed"))
+    own_services.on_news(claim.waking("services changed"))
     health.on_change(lambda _: claim.wake("a verdict"))
     retiring.on_change(lambda _: claim.wake("a retirement"))
-    publication.on_census(waking(claim, "the engine's answer"))
+    publication.on_census(claim.waking("the engine's answer"))
 
     daemon.ready["instances, services, health and retiring listed"] = lambda: (
         instances.complete and services.complete and health.complete and retiring.complete
@@ -82,11 +80,6 @@ async def publish(daemon: Daemon, settings: PublisherSettings, store: Store, eng
             "follow_engine", lambda: follow(engine, publication, look), expected=(EngineUnavailable,)
         ),
     )
-
-
-def waking(loop: Loop, reason: str) -> Callable[[], None]:
-    """A callback that asks `loop` to look again."""
-    return lambda: loop.wake(reason)
 
 
 async def follow(engine: Engine, publication: Publication, look: Loop) -> None:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from importlib.metadata import version
 
-from libs.daemon import Daemon, Loop
+from libs.daemon import Daemon, announcement
 from libs.keyspace import Keyspace
-from libs.keyspace.document import now
-from libs.keyspace.records import MeshMember
 from libs.store.opening import open_store_for
 from libs.store.session import Session
 from libs.store.store import Store
@@ -84,15 +80,15 @@ async def route(daemon: Daemon, settings: RouterSettings, store: Store) -> None:
         "apply_structure", structural.apply_structure, every=FULL_LOOK, expected=(HAProxyUnavailable, OSError)
     )
 
-    wanted.on_change(waking(apply_picture, "records changed"))
-    wanted.on_question(waking(acknowledge, "the deployer asks of others"))
-    haproxy.on_connect(waking(apply_picture, "connected"))
+    wanted.on_change(apply_picture.waking("records changed"))
+    wanted.on_question(acknowledge.waking("the deployer asks of others"))
+    haproxy.on_connect(apply_picture.waking("connected"))
     routing.on_second_look(lambda seconds: call_later(seconds, apply_picture.wake, "second look"))
     for loop in (acknowledge, drain_servers, save_picture, apply_structure):
-        routing.on_applied(waking(loop, "HAProxy changed"))
+        routing.on_applied(loop.waking("HAProxy changed"))
     routing.on_applied(drains.look_again)
-    drains.on_change(waking(acknowledge, "a drain went on"))
-    drains.on_change(waking(apply_structure, "a drain went on"))
+    drains.on_change(acknowledge.waking("a drain went on"))
+    drains.on_change(apply_structure.waking("a drain went on"))
     drains.on_change(lambda: apply_picture.wake("a drain went on") if haproxy.doubt or routing.unplaced else None)
 
     daemon.ready["HAProxy adopted"] = lambda: haproxy.adopted and haproxy.connected
@@ -100,25 +96,7 @@ async def route(daemon: Daemon, settings: RouterSettings, store: Store) -> None:
     daemon.ready["presence held"] = lambda: session.held
     if not structure.files.configuration.exists():
         save(structure, load(structure.files))
-    await session.publish(
-        keys.mesh.key("router", settings.router_name), announcement(daemon, settings, structure.port).encode()
-    )
+    url = f"http://{endpoint(settings.node_address, structure.port)}"
+    member = announcement(daemon, id_=settings.router_name, node=settings.node, url=url)
+    await session.publish(keys.mesh.key("router", settings.router_name), member.encode())
     await daemon.run(keep_connected=haproxy.keep_connected(), keep_present=session.run(), **wanted.tasks())
-
-
-def waking(loop: Loop, reason: str) -> Callable[[], None]:
-    """A callback that asks `loop` to look again."""
-    return lambda: loop.wake(reason)
-
-
-def announcement(daemon: Daemon, settings: RouterSettings, port: int) -> MeshMember:
-    """This router's record in the mesh: where its apps answer."""
-    return MeshMember(
-        service=daemon.name,
-        id=settings.router_name,
-        node=settings.node,
-        url=f"http://{endpoint(settings.node_address, port)}",
-        admin_url=daemon.admin_url,
-        version=version("deis"),
-        started=now(),
-    )
