@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -52,7 +51,6 @@ class Platform:
         self.apps = Shelf(store, self.keys.apps)
         self.rollouts = Shelf(store, self.keys.rollouts)
         self.deployer: Deployer | None = None
-        self._running: asyncio.Task[None] | None = None
         self.sealed: dict[str, dict[str, str]] = {}
 
     def unseal(self, app_uuid: str, sealed: str) -> dict[str, str]:

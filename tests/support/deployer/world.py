@@ -55,7 +55,6 @@ class World:
     manners: dict[int, Manner] = field(default_factory=dict)
     rollouts: dict[int, Filed] = field(default_factory=dict)
     containers: dict[str, Instance] = field(default_factory=dict)  # by id
-    wanted_up: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)  # ids that were removed: never again
     written: set[str] = field(default_factory=set)  # ids that were ever planned in a record
     health: dict[str, r.Health] = field(default_factory=dict)

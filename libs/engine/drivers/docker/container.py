@@ -25,9 +25,8 @@ def body(
         "Image": spec.image,
         "Env": [f"{name}={value}" for name, value in environment(spec).items()],
         "Labels": labels(spec, platform),
-        "Healthcheck": {
-            "Test": ["NONE"]
-        },  # checks are the platform's: an image's own would wake the engine for nothing
+        # Checks are the platform's: an image's own would wake the engine for nothing.
+        "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": _host_config(spec, network, init=init),
         "NetworkingConfig": {"EndpointsConfig": {network: {"IPAMConfig": {"IPv4Address": str(address)}}}},
     }

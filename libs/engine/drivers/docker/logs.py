@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from libs.engine.drivers.docker.frames import SECOND, BadFrame, FrameReader
@@ -14,10 +14,8 @@ from libs.engine.drivers.docker.wire import Refusal, Wire
 from libs.engine.engine import LogPiece
 from libs.engine.errors import EngineUnavailable
 
-FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = (
-    0.05,
-    1.0,
-)  # how often a container that restarts is asked whether it runs again
+# How often a container that restarts is asked whether it runs again.
+FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.05, 1.0
 
 
 @dataclass
@@ -26,7 +24,7 @@ class Place:
 
     at: int
     seen: int = 0
-    skip: int = field(default=0)
+    skip: int = 0
 
     def rewind(self) -> None:
         """The engine will send the pieces of the last time again."""
