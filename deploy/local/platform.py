@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from deploy.local import engine, ports
 from deploy.local.settings import LocalSettings
@@ -18,6 +18,7 @@ from deploy.local.supervisor import Supervisor
 
 SERVERS = ("etcd", "haproxy")
 READY_LIMIT = 90.0  # seconds
+CRASHES = 3  # starts of one program after which it is not waited for any longer
 
 
 class NotReady(Exception):
@@ -27,11 +28,10 @@ class NotReady(Exception):
 def up(settings: LocalSettings) -> None:
     """Start what does not run, and return when the platform is ready. A second call does no harm."""
     supervisor = Supervisor(settings)
-    for directory in ("run", "log", "router"):
-        (settings.home / directory).mkdir(parents=True, exist_ok=True)
-    settings.home.chmod(0o755)
     if not supervisor.alive():
         ports.require_free(settings.ports)
+    for directory in ("run", "log", "router"):
+        (settings.home / directory).mkdir(parents=True, exist_ok=True)
     configure_haproxy(settings)
     with step("supervisord"):
         supervisor.launch()
@@ -110,19 +110,47 @@ def wait_until_ready(settings: LocalSettings, supervisor: Supervisor) -> None:
     waiting = {name: f"http://127.0.0.1:{port}/readyz" for name, port in settings.admin_ports.items()}
     waiting["the API"] = f"http://127.0.0.1:{settings.router_http_port}/healthz"
     deadline = time.monotonic() + READY_LIMIT
+    starts = Starts()
     missing: dict[str, str] = {}
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not starts.crashing:
         missing = {
             name: word for name, url in waiting.items() if (word := probe(url, host=f"deis.{settings.domain}")) != ""
         }
         if not missing:
             return
+        starts.look(supervisor.programs())
         time.sleep(0.1)
-    states = {program["name"]: program["statename"] for program in supervisor.programs()}
+    if starts.crashing:
+        log = settings.home / "log" / f"{starts.crashing}.log"
+        raise NotReady(f"{starts.crashing} ends again and again; its last lines, of {log}:\n{last_lines(log)}")
+    lines = [f"  {name}: {word}" for name, word in missing.items()]
     raise NotReady(
-        f"the platform is not ready after {READY_LIMIT:.0f} s: {json.dumps(missing)}; programs: {json.dumps(states)}; "
-        f"logs are in {settings.home / 'log'}"
+        f"the platform is not ready after {READY_LIMIT:.0f} s; its logs are in {settings.home / 'log'}. Missing:\n"
+        + "\n".join(lines)
     )
+
+
+class Starts:
+    """How often each program was started while it was looked at; `crashing` names one that does not stay up."""
+
+    def __init__(self) -> None:
+        self.crashing = ""
+        self._seen: dict[str, set[int]] = {}
+
+    def look(self, programs: list[dict[str, Any]]) -> None:
+        """Look at what the supervisor tells of its programs."""
+        for program in programs:
+            pids = self._seen.setdefault(program["name"], set())
+            if program["pid"]:
+                pids.add(program["pid"])
+            if len(pids) > CRASHES:
+                self.crashing = program["name"]
+
+
+def last_lines(log: Path, count: int = 8) -> str:
+    """The end of a log, indented."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return "\n".join(f"  {line[:300]}" for line in lines[-count:]) or "  (none)"
 
 
 def probe(url: str, *, host: str) -> str:

@@ -52,6 +52,7 @@ async def test_a_port_in_use_is_named_with_its_owner_and_nothing_is_started(dire
                 pass
     assert f"DEIS_ROUTER_HTTP_PORT: port {port} is held by" in str(caught.value)
     assert "pytest" in str(caught.value)
+    assert not (directory / "deis").exists()
     assert processes_under(directory) == []
 
 
@@ -63,3 +64,12 @@ async def test_an_engine_that_cannot_run_is_told_in_one_line_in_its_own_words(di
     assert len(told) == 1
     assert "driver not supported" in told[0]
     assert "DEIS_DOCKER_HOST" in told[0]
+
+
+async def test_a_daemon_that_cannot_start_is_named_with_its_last_words(directory: Path) -> None:
+    with pytest.raises(CommandFailed) as caught:
+        async with platform(directory, extra={"DEIS_SUBNET": "none-such", "DEIS_LAYOUT": "shared"}):
+            pass
+    assert "ends again and again" in str(caught.value)
+    assert "none-such" in str(caught.value)
+    assert processes_under(directory) == []
