@@ -143,7 +143,8 @@ def _backends(structure: Structure, picture: Actual) -> list[str]:
     for backend in (CONTROLLER_BACKEND, *structure.backends):
         lines.append(f"backend {backend} from pool")
         if backend == CONTROLLER_BACKEND:
-            lines.append("    timeout server 20m")  # a deploy is one request that lasts as long as the deploy
+            # A deploy is one request that lasts as long as the deploy; after 20 minutes the controller itself answers.
+            lines.append("    timeout server 21m")
         lines += [
             f"    server {name} {endpoint(server.address, server.port)}"
             for name, server in sorted(picture.servers.get(backend, {}).items())
