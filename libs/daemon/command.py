@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from pydantic import ValidationError
 
 from libs.daemon import logs, probes
+from libs.daemon.announcement import url_at
 from libs.daemon.daemon import Daemon
 from libs.daemon.notify import notify, watchdog_seconds
 from libs.daemon.settings import Settings
@@ -58,7 +59,7 @@ async def serve_all(names: Sequence[str], settings: Settings) -> None:
     admin = probes.application(daemons, registry)
     async with probes.listen(admin, settings.admin_host, settings.admin_port) as port:
         for daemon in daemons:
-            daemon.admin_url = f"http://{settings.node_address}:{port}"
+            daemon.admin_url = url_at(settings.admin_host, port, node_address=settings.node_address)
         log.info("starting", daemons=list(names), node=settings.node, admin_port=port)
         async with supervise(keep_systemd_informed=keep_systemd_informed(daemons)), asyncio.TaskGroup() as group:
             for daemon in daemons:

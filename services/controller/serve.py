@@ -6,7 +6,7 @@ import secrets
 
 import aiohttp
 
-from libs.daemon import Daemon, announcement
+from libs.daemon import Daemon, announcement, url_at
 from libs.engine import Engine
 from libs.engine.opening import open_engine
 from libs.keyspace import Keyspace
@@ -84,7 +84,8 @@ async def control(
 
     app = api(controller, daemon.registry)
     async with listen(app, settings.controller_host, settings.controller_port) as port:
-        url = settings.controller_url or f"http://{settings.node_address}:{port}"
+        here = url_at(settings.controller_host, port, node_address=settings.node_address)
+        url = settings.controller_url or here
         member = announcement(daemon, id_=me, node=settings.node, url=url)
         await session.publish(keys.mesh.key("controller", me), member.encode())
         daemon.ready["store read"] = lambda: picture.complete

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from ipaddress import ip_address
 
-from libs.daemon import Daemon, announcement
+from libs.daemon import Daemon, announcement, url_at
 from libs.keyspace import Keyspace
 from libs.loglines.token import internal_token
 from libs.store import Store
@@ -56,7 +56,7 @@ async def keep_lines(daemon: Daemon, settings: LoggerSettings, store: Store) -> 
     token = internal_token(settings.internal_token, settings.home)
     api = LogApi(archive, uuid_of, token=token, open_reads=is_loopback(settings.logger_host))
     async with listen(api.application(daemon.registry), settings.logger_host, settings.logger_port) as port:
-        url = f"http://{reached_at(settings)}:{port}"
+        url = url_at(settings.logger_host, port, node_address=settings.node_address)
         member = announcement(daemon, id_=settings.node, node=settings.node, url=url)
         await session.publish(keys.mesh.key("logger", settings.node), member.encode())
         daemon.loop("forget_departed_apps", forget_departed_apps, every=LOOK_SECONDS)
@@ -72,9 +72,3 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def reached_at(settings: LoggerSettings) -> str:
-    """The address to announce: the one that it listens on, or the node's where it listens on all."""
-    host = settings.logger_host
-    return settings.node_address if host in {"", "0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
