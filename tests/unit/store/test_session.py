@@ -79,7 +79,7 @@ async def test_a_lost_lease_is_told_and_a_new_one_carries_the_keys(store: Memory
     await session.publish(KEY, b"1")
     store.expire()
     assert await value(store) is None
-    await eventually(lambda: not session.held)
+    await eventually(lambda: told)
     await eventually(lambda: value(store))
     assert session.held
     assert told == [False, True]
