@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -25,6 +27,20 @@ if TYPE_CHECKING:  # brings aiohttp and pydantic, a fifth of a second: imported 
 T = TypeVar("T")
 
 GOES_ON = "The controller goes on with it: watch `deis ps` and `deis releases`."
+
+
+def answer_seconds(environment: Mapping[str, str]) -> float | None:
+    """How long an answer may take, from DEIS_TIMEOUT; None where it is not set. `BadArgument` if it is no time."""
+    text = environment.get("DEIS_TIMEOUT", "")
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise BadArgument(f'DEIS_TIMEOUT="{text}" is no time to wait: seconds are, as in DEIS_TIMEOUT=120')
+    return seconds
 
 
 def version() -> str:
@@ -100,9 +116,11 @@ class Invocation:
 
         from libs.client.api.client import open_client  # noqa: PLC0415
 
+        agent, seconds = f"deis/{version()}", answer_seconds(self.environment)
+        opened = open_client if seconds is None else partial(open_client, seconds=seconds)
+
         async def asking() -> T:
-            agent = f"deis/{version()}"
-            async with open_client(controller, token=token, ssl_verify=ssl_verify, agent=agent) as client:
+            async with opened(controller, token=token, ssl_verify=ssl_verify, agent=agent) as client:
                 return await question(client)
 
         try:

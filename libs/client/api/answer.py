@@ -14,7 +14,7 @@ class Answer(BaseModel):
 
     def as_json(self) -> dict[str, Any]:
         """The object as the controller sent it."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", exclude_unset=True)
 
 
 A = TypeVar("A", bound=Answer)

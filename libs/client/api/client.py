@@ -9,7 +9,7 @@ from libs.client.api.apps import Apps
 from libs.client.api.auth import Auth
 from libs.client.api.builds import Builds
 from libs.client.api.config import Configs
-from libs.client.api.connection import Connection, connect
+from libs.client.api.connection import ANSWER_SECONDS, Connection, connect
 from libs.client.api.domains import Domains
 from libs.client.api.events import Events
 from libs.client.api.processes import Processes
@@ -33,8 +33,16 @@ class Client:
 
 @asynccontextmanager
 async def open_client(
-    url: str, *, token: str | None = None, ssl_verify: bool = True, agent: str = "deis"
+    url: str,
+    *,
+    token: str | None = None,
+    ssl_verify: bool = True,
+    agent: str = "deis",
+    seconds: float = ANSWER_SECONDS,
 ) -> AsyncIterator[Client]:
-    """A client of the controller at `url`; nothing is asked yet. `InvalidController` if that is no URL."""
-    async with connect(url, token=token, ssl_verify=ssl_verify, agent=agent) as connection:
+    """A client of the controller at `url`; nothing is asked yet. `InvalidController` if that is no URL.
+
+    An answer may take `seconds`; a deploy, as long as the controller works on it.
+    """
+    async with connect(url, token=token, ssl_verify=ssl_verify, agent=agent, seconds=seconds) as connection:
         yield Client(connection)

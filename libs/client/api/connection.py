@@ -9,13 +9,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 from pydantic import BaseModel, ValidationError
 from yarl import URL
 
-from libs.client.api.controller import controller_url
+from libs.client.api.controller import controller_host, controller_url
 from libs.client.api.errors import (
     AnswerOverdue,
     ControllerUnreachable,
@@ -24,12 +23,12 @@ from libs.client.api.errors import (
     Refused,
     refusal,
 )
-from libs.client.api.failures import START_IT, explain
+from libs.client.api.failures import explain, start_it
 from libs.client.api.resolver import LoopbackResolver
 
 API_VERSION = "DEIS_API_VERSION"  # a header of every answer of a controller
 CONNECT_SECONDS = 10.0
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = 30.0
 RESTART_SECONDS = 15.0  # how long a read bears with a controller that says it will be back
 LONGEST_PAUSE_SECONDS = 5.0
 KEEPALIVE_SECONDS = 30  # a deploy has no deadline here, so a dead peer must be noticed by TCP
@@ -72,17 +71,29 @@ class Connection:
     """Asks one controller, in one user's name where a token is given.
 
     Reads are tried again for `RESTART_SECONDS` while the controller answers 503 with Retry-After; no POST is ever
-    sent twice.
+    sent twice. An answer may take `seconds`, except where a call is patient.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, token: str | None = None) -> None:
-        self._session = session
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        token: str | None = None,
+        *,
+        seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        self._session, self._seconds = session, seconds
         self.url = controller_url(url)
         self.token = token
 
+    @property
+    def host(self) -> str:
+        """The controller's host name."""
+        return controller_host(self.url)
+
     def with_token(self, token: str | None) -> Connection:
         """The same controller, asked in another's name."""
-        return Connection(self._session, self.url, token)
+        return Connection(self._session, self.url, token, seconds=self._seconds)
 
     async def get(self, path: str, **parameters: str | int) -> Reply:
         """Read. Errors: `Refused` and its kinds, `ControllerUnreachable`, `ConnectionBroken`, `NotAController`."""
@@ -90,7 +101,7 @@ class Connection:
         loop = asyncio.get_running_loop()
         until = loop.time() + RESTART_SECONDS
         while True:
-            status, reason, reply = await self._ask("GET", path, query=query, seconds=ANSWER_SECONDS)
+            status, reason, reply = await self._ask("GET", path, query=query, seconds=self._seconds)
             pause = _pause(status, reply.headers)
             if pause is None or loop.time() + pause > until:
                 return self._checked(path, status, reason, reply)
@@ -98,13 +109,13 @@ class Connection:
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None, *, patient: bool = False) -> Reply:
         """Write. `patient` waits as long as the controller works on it, as a deploy needs. Errors: as `get`."""
-        seconds = None if patient else ANSWER_SECONDS
-        status, reason, reply = await self._ask("POST", path, body=dict(body or {}), seconds=seconds)
-        return self._checked(path, status, reason, reply)
+        seconds, asked = None if patient else self._seconds, dict(body or {})
+        status, reason, reply = await self._ask("POST", path, body=asked, seconds=seconds)
+        return self._checked(path, status, reason, reply, asked)
 
     async def delete(self, path: str, *, patient: bool = False) -> Reply:
         """Remove. Errors and `patient`: as `post`."""
-        status, reason, reply = await self._ask("DELETE", path, seconds=None if patient else ANSWER_SECONDS)
+        status, reason, reply = await self._ask("DELETE", path, seconds=None if patient else self._seconds)
         return self._checked(path, status, reason, reply)
 
     async def greet(self) -> None:
@@ -144,21 +155,23 @@ class Connection:
             ):
                 content = await response.read()
         except aiohttp.ClientError as error:
-            raise explain(error, self.url, host=urlsplit(self.url).hostname or "", changing=changing) from error
+            raise explain(error, self.url, host=self.host, changing=changing) from error
         except TimeoutError as error:
-            raise AnswerOverdue(self.url, seconds or 0, changed=changing) from error
+            raise AnswerOverdue(self.url, f"{method} {path}", seconds or 0, changed=changing) from error
         reply = Reply(self.url, response.status, response.headers, content)
         return response.status, response.reason or "", reply
 
-    def _checked(self, path: str, status: int, reason: str, reply: Reply) -> Reply:
+    def _checked(
+        self, path: str, status: int, reason: str, reply: Reply, asked: Mapping[str, object] | None = None
+    ) -> Reply:
         if 200 <= status < 300:
             return reply
         if 300 <= status < 400:
             place = reply.headers.get("Location", "another place")
             raise NotAController(self.url, f"it redirects to {place}: log in there if that is your controller")
         if API_VERSION not in reply.headers and status in {404, 502, 503, 504}:  # a router's, not a controller's
-            raise ControllerUnreachable(self.url, f"what answers there says {status} {reason}", START_IT)
-        raise refusal(status, reason, path, _decoded(reply))
+            raise ControllerUnreachable(self.url, f"what answers there says {status} {reason}", start_it(self.host))
+        raise refusal(status, reason, path, _decoded(reply), asked)
 
 
 def _decoded(reply: Reply) -> object:
@@ -189,13 +202,21 @@ def _socket(address: tuple[Any, ...]) -> socket.socket:
 
 @asynccontextmanager
 async def connect(
-    url: str, *, token: str | None = None, ssl_verify: bool = True, agent: str = "deis"
+    url: str,
+    *,
+    token: str | None = None,
+    ssl_verify: bool = True,
+    agent: str = "deis",
+    seconds: float = ANSWER_SECONDS,
 ) -> AsyncIterator[Connection]:
-    """A connection to the controller at `url`; `InvalidController` if that is no URL."""
+    """A connection to the controller at `url`, each answer of which may take `seconds`.
+
+    `InvalidController` if that is no URL.
+    """
     controller = controller_url(url)
     connector = aiohttp.TCPConnector(ssl=ssl_verify, resolver=LoopbackResolver(), socket_factory=_socket)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, connect=None)
     async with aiohttp.ClientSession(
         connector=connector, timeout=timeout, headers={"User-Agent": agent, "Accept": "application/json"}
     ) as session:
-        yield Connection(session, controller, token)
+        yield Connection(session, controller, token, seconds=seconds)

@@ -44,21 +44,35 @@ class ConnectionBroken(ClientError):
 
     def __init__(self, url: str, why: str, *, changed: bool) -> None:
         self.url, self.why, self.changed = url, why, changed
-        remedy = (
-            "The change may have been made or be on its way:"
-            " look with `deis releases` and `deis ps` before you do it again."
-            if changed
-            else "It was only a question, which changed nothing: ask again."
-        )
-        super().__init__(f"the connection to {url} broke off: {why}.\n{remedy}")
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        return f"the connection to {self.url} broke off: {self.why}.\n{self.remedy}"
+
+    @property
+    def remedy(self) -> str:
+        """What to do, by whether anything may have changed."""
+        if self.changed:
+            return (
+                "The change may have been made or be on its way:"
+                " look with `deis releases` and `deis ps` before you do it again."
+            )
+        return "It was only a question, which changed nothing: ask again."
 
 
 class AnswerOverdue(ConnectionBroken):
-    """The controller took the request and did not answer within `seconds`."""
+    """The controller took the request (`GET /v1/apps`) and did not answer within `seconds`."""
 
-    def __init__(self, url: str, seconds: float, *, changed: bool) -> None:
-        self.seconds = seconds
+    def __init__(self, url: str, request: str, seconds: float, *, changed: bool) -> None:
+        self.request, self.seconds = request, seconds
         super().__init__(url, f"no answer within {seconds:g} seconds", changed=changed)
+
+    def _text(self) -> str:
+        return (
+            f"the controller at {self.url} hangs: {self.why} to {self.request}.\n{self.remedy}\n"
+            "If it is only slow, give it longer, as with DEIS_TIMEOUT=120 (seconds);"
+            " if it stays so, its operator should look at it."
+        )
 
 
 class Refused(ClientError):
@@ -68,6 +82,7 @@ class Refused(ClientError):
     """
 
     remedy = ""
+    heading = ""  # of the detail's further lines
 
     def __init__(self, *, status: int, reason: str, subject: str, fields: Mapping[str, tuple[str, ...]]) -> None:
         self.status, self.reason, self.subject, self.fields = status, reason, subject, dict(fields)
@@ -77,7 +92,8 @@ class Refused(ClientError):
     def _text(self) -> str:
         rest = {name: texts for name, texts in self.fields.items() if name not in {"detail", "error"}}
         first, *more = self.detail.strip().splitlines() or ["the controller refused the request"]
-        lines = [f"{first} {self.verdict}", *more]
+        heading = [self.heading] if self.heading and more else []
+        lines = [f"{first} {self.verdict}", *heading, *more]
         lines += [f"{name}: {text}" for name, texts in rest.items() for text in texts]
         return "\n".join([*lines, self.remedy] if self.remedy else lines)
 
@@ -111,7 +127,24 @@ class Conflict(Refused):
 
 
 class Unavailable(Refused):
-    """503: the controller could not do it now, or a deploy failed; the details say which."""
+    """503: the controller could not do it now, or a deploy failed; the details say which.
+
+    Of a failed deploy they have the reason in one line, and in further ones the last output of the instance.
+    """
+
+    heading = "its last lines:"
+
+
+class Taken(Refused):
+    """400: a name that must be one of a kind is somebody's already; `thing` is an app, a domain or a user."""
+
+    def __init__(self, thing: str, name: str, remedy: str, refused: Refused) -> None:
+        self.thing, self.name, self.remedy = thing, name, remedy
+        super().__init__(status=refused.status, reason=refused.reason, subject=refused.subject, fields=refused.fields)
+
+    def _text(self) -> str:
+        theirs = [f"{name}: {text}" for name, texts in self.fields.items() for text in texts]
+        return "\n".join([f"{self.thing} {self.name} is taken {self.verdict}", *theirs, self.remedy])
 
 
 class RateLimited(Refused):
@@ -127,6 +160,14 @@ KINDS: Mapping[int, type[Refused]] = {
     409: Conflict,
     429: RateLimited,
     503: Unavailable,
+}
+
+
+UNIQUE = "must be unique"
+TAKEN: Mapping[str, tuple[str, str]] = {  # the thing and the remedy, by the field that holds its name
+    "id": ("app", "Choose another name, or none and one is made up; `deis apps` lists the apps that you may use."),
+    "domain": ("domain", "An app has it: `deis domains:remove` it there (`deis domains -a APP`), or choose another."),
+    "username": ("user", "Choose another username, or use `deis login` if this one is yours."),
 }
 
 
@@ -147,8 +188,11 @@ def subject_of(path: str) -> str:
     return subject
 
 
-def refusal(status: int, reason: str, path: str, body: object) -> Refused:
-    """The error that an answer stands for; `body` is decoded JSON, or text where it was none."""
+def refusal(status: int, reason: str, path: str, body: object, asked: Mapping[str, object] | None = None) -> Refused:
+    """The error that an answer stands for; `body` is decoded JSON, or text where it was none.
+
+    `asked` is the request's own body: it has the name that was refused.
+    """
     fields: dict[str, tuple[str, ...]] = {}
     if isinstance(body, Mapping):
         for name, value in body.items():
@@ -159,4 +203,9 @@ def refusal(status: int, reason: str, path: str, body: object) -> Refused:
     elif isinstance(body, str) and body.strip() and not body.lstrip().startswith("<"):
         fields["detail"] = (body.strip(),)
     kind = KINDS.get(status, Refused)
-    return kind(status=status, reason=reason, subject=subject_of(path), fields=fields)
+    refused = kind(status=status, reason=reason, subject=subject_of(path), fields=fields)
+    for field, (thing, remedy) in TAKEN.items():
+        name = (asked or {}).get(field)
+        if status == 400 and name and any(UNIQUE in text for text in fields.get(field, ())):
+            return Taken(thing, str(name), remedy, refused)
+    return refused

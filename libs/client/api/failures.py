@@ -15,8 +15,13 @@ from libs.client.api.errors import (
     InvalidController,
     NotAController,
 )
+from libs.client.api.resolver import is_loopback_name
 
-START_IT = "Is the controller running, and is this its URL?"
+
+def start_it(host: str) -> str:
+    """What to try where nobody answers at `host`; a platform on this very machine is started by `make up`."""
+    local = " The platform of this machine is started with `make up`." if is_loopback_name(host) else ""
+    return f"Is the controller running, and is this its URL?{local}"
 
 
 def explain(error: Exception, url: str, *, host: str, changing: bool) -> ClientError:
@@ -39,7 +44,7 @@ def explain(error: Exception, url: str, *, host: str, changing: bool) -> ClientE
             remedy = "A controller without TLS is reached by http:// in place of https://."
             failure = ControllerUnreachable(url, f"no TLS connection came about ({_why(error)})", remedy)
         case aiohttp.ClientConnectorError():
-            failure = ControllerUnreachable(url, _why(error), START_IT)
+            failure = ControllerUnreachable(url, _why(error), start_it(host))
         case aiohttp.ConnectionTimeoutError():
             remedy = "Is the host up, and does a firewall let you through?"
             failure = ControllerUnreachable(url, "it does not answer at all", remedy)

@@ -7,8 +7,20 @@ from libs.client.api.apps import app_path
 from libs.client.api.connection import Connection
 
 
+class Evidence(Answer):
+    """A phase that a release's rollout went through, and how long that took."""
+
+    phase: str = ""
+    seconds: float | None = None
+    note: str | None = ""
+
+
 class Release(Answer):
-    """One build with one config. `build` is empty where there is none yet."""
+    """One build with one config. `build` is empty where there is none yet.
+
+    `state` is current, failed, superseded or empty, `reason` says why; `evidence` comes with one release alone. An
+    older controller sends none of the three.
+    """
 
     version: int
     uuid: str = ""
@@ -19,6 +31,9 @@ class Release(Answer):
     config: str | None = None
     created: str = ""
     updated: str = ""
+    state: str | None = None
+    reason: str | None = None
+    evidence: tuple[Evidence, ...] | None = None
 
 
 class Rollback(Answer):

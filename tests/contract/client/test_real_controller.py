@@ -90,14 +90,14 @@ async def test_a_deploy_that_fails_tells_the_reason_and_the_last_lines(ada: Deis
     await ada("create", "paper")
     told = await ada("pull", "example/broken:v1", "-a", "paper", status=1)
     assert told.out == "Creating build... failed\n"
-    assert told.err == "Error: cmd.1 exited with status 1 (503 SERVICE UNAVAILABLE)\nTraceback: boom\n"
+    assert told.err == "Error: cmd.1 exited with status 1 (503 SERVICE UNAVAILABLE)\nits last lines:\nTraceback: boom\n"
 
 
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
         (("create", "Not_A_Label"), "(400 BAD REQUEST)\nid: App IDs can only contain [a-z0-9-]."),
-        (("create", "paper"), "id: This field must be unique."),
+        (("create", "paper"), "app paper is taken (400 BAD REQUEST)\nid: This field must be unique."),
         (("scale", "cmd=1", "-a", "paper"), "(400 BAD REQUEST)"),
         (("ps", "-a", "nowhere"), "app nowhere was not found (404 NOT FOUND)"),
         (("domains:add", "no..name", "-a", "paper"), "domain: "),

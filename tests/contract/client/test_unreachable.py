@@ -65,6 +65,12 @@ async def test_a_refused_connection_names_the_url(deis: Deis) -> None:
     assert told.err.startswith(f"Error: cannot reach the controller at {url}: ")
     assert "refused" in told.err
     assert "Is the controller running" in told.err
+    assert "`make up`" in told.err
+
+
+async def test_a_controller_elsewhere_is_not_started_here(deis: Deis) -> None:
+    deis.log_in(controller=f"http://127.0.0.1:{free_port()}")
+    assert "make up" not in (await deis("apps", status=1)).err
 
 
 async def test_a_name_that_does_not_resolve_is_named(deis: Deis) -> None:
@@ -138,23 +144,37 @@ async def test_an_answer_that_ends_early_is_a_broken_connection() -> None:
             await client.apps.list()
 
 
-async def test_a_read_that_is_not_answered_ends(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "ANSWER_SECONDS", 0.05)
+async def test_a_read_that_is_not_answered_ends(deis: Deis) -> None:
     over = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await over.wait()
 
-    async with raw_server(serve) as url, open_client(url, token=TOKEN) as client:
-        with pytest.raises(AnswerOverdue, match="no answer within"):
-            await client.apps.list()
+    async with raw_server(serve) as url:
+        async with open_client(url, token=TOKEN, seconds=0.05) as client:
+            with pytest.raises(AnswerOverdue, match="no answer within"):
+                await client.apps.list()
+        deis.log_in(controller=url)
+        deis.environment["DEIS_TIMEOUT"] = "0.05"
+        told = await deis("apps", status=1)
         over.set()
+    assert told.err.startswith(
+        f"Error: the controller at {url} hangs: no answer within 0.05 seconds to GET /v1/apps.\n"
+    )
+    assert "DEIS_TIMEOUT=120" in told.err
 
 
-async def test_a_deploy_is_waited_for_longer_than_any_read(
-    stand_in: StandIn, controller: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf"])
+async def test_a_timeout_that_is_no_time_is_refused_before_anything_is_asked(
+    deis: Deis, stand_in: StandIn, text: str
 ) -> None:
-    monkeypatch.setattr(connection, "ANSWER_SECONDS", 0.05)
+    deis.environment["DEIS_TIMEOUT"] = text
+    told = await deis("apps", status=1)
+    assert told.err.startswith(f'Error: DEIS_TIMEOUT="{text}" is no time to wait')
+    assert stand_in.asked == []
+
+
+async def test_a_deploy_is_waited_for_longer_than_any_read(stand_in: StandIn, controller: str) -> None:
     stand_in.app("paper")
     overdue = asyncio.Event()
     built = says(201, {"uuid": "b", "image": "x"})
@@ -165,7 +185,7 @@ async def test_a_deploy_is_waited_for_longer_than_any_read(
 
     stand_in.answers["POST /v1/apps/paper/builds"] = slow
     stand_in.answers["GET /v1/apps/paper"] = slow
-    async with open_client(controller, token=TOKEN) as client, asyncio.TaskGroup() as group:
+    async with open_client(controller, token=TOKEN, seconds=0.05) as client, asyncio.TaskGroup() as group:
         deploy = group.create_task(client.builds.create("paper", "x"))
         with pytest.raises(AnswerOverdue):
             await client.apps.get("paper")
@@ -238,7 +258,9 @@ async def test_a_failed_deploy_shows_the_reason_and_the_last_lines(deis: Deis, s
     answer = says(503, body, reason="SERVICE UNAVAILABLE", headers=VERSIONS)
     stand_in.answers["POST /v1/apps/paper/builds"] = answer
     told = await deis("pull", "example/web:v1", status=1)
-    assert told.err == ("Error: cmd.1 exited with status 1 (503 SERVICE UNAVAILABLE)\nTraceback\nKeyError: 'PORT'\n")
+    assert told.err == (
+        "Error: cmd.1 exited with status 1 (503 SERVICE UNAVAILABLE)\nits last lines:\nTraceback\nKeyError: 'PORT'\n"
+    )
 
 
 async def test_a_login_that_is_no_longer_valid_says_whose_and_how_to_renew_it(deis: Deis) -> None:

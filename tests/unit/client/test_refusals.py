@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from libs.client.api.errors import Conflict, NotAuthenticated, NotFound, Refused, Unavailable, refusal, subject_of
+from libs.client.api.errors import (
+    Conflict,
+    NotAuthenticated,
+    NotFound,
+    Refused,
+    Taken,
+    Unavailable,
+    refusal,
+    subject_of,
+)
 
 
 def test_field_errors_are_told_one_a_line_below_the_status() -> None:
@@ -19,7 +28,7 @@ def test_field_errors_are_told_one_a_line_below_the_status() -> None:
 def test_a_detail_comes_first_and_its_further_lines_below() -> None:
     error = refusal(503, "SERVICE UNAVAILABLE", "/v1/apps/a/builds", {"detail": "web.1 exited with 1\nlast words"})
     assert isinstance(error, Unavailable)
-    assert str(error) == "web.1 exited with 1 (503 SERVICE UNAVAILABLE)\nlast words"
+    assert str(error) == "web.1 exited with 1 (503 SERVICE UNAVAILABLE)\nits last lines:\nlast words"
 
 
 @pytest.mark.parametrize(
@@ -27,6 +36,30 @@ def test_a_detail_comes_first_and_its_further_lines_below() -> None:
 )
 def test_each_status_is_an_error_of_its_own_kind(status: int, kind: type[Refused]) -> None:
     assert type(refusal(status, "X", "/v1/", None)) is kind
+
+
+@pytest.mark.parametrize(
+    ("field", "thing", "remedy"),
+    [("id", "app", "another name"), ("domain", "domain", "domains:remove"), ("username", "user", "deis login")],
+)
+def test_a_name_that_is_taken_is_named_with_the_servers_words_and_a_remedy(field: str, thing: str, remedy: str) -> None:
+    words = "This field must be unique."
+    error = refusal(400, "BAD REQUEST", "/v1/x", {field: [words]}, {field: "hello"})
+    first, theirs, last = str(error).splitlines()
+    assert isinstance(error, Taken)
+    assert first == f"{thing} hello is taken (400 BAD REQUEST)"
+    assert theirs == f"{field}: {words}"
+    assert remedy in last
+
+
+def test_a_name_that_is_wrong_is_not_called_taken() -> None:
+    error = refusal(400, "BAD REQUEST", "/v1/apps", {"id": ["App IDs can only contain [a-z0-9-]."]}, {"id": "A"})
+    assert type(error) is Refused
+
+
+def test_a_refusal_of_one_line_has_no_heading_of_more() -> None:
+    error = refusal(503, "X", "/v1/apps/a/builds", {"detail": "web.1 exited with 1"})
+    assert str(error) == "web.1 exited with 1 (503 X)"
 
 
 def test_a_conflict_says_what_to_do() -> None:
