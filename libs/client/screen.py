@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from libs.client.controls import spelt_out, with_colours
 from libs.client.errors import Interrupted
 from libs.client.ticker import Ticker
 
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
+RAW_IN_JSON = re.compile(r"[\x7f-\x9f]")  # control characters that JSON itself leaves as they are
 GAP = 6  # columns between a key and its value, as in v1
 
 
@@ -19,7 +22,8 @@ class Screen:
     """Standard output and standard error of one command.
 
     `lively` says that output is a terminal: colours (unless NO_COLOR is set), tables and a clock on slow calls. In
-    a pipe there is none of that, and no control character.
+    a pipe there is none of that, and every byte passes as it came. On a terminal no control character does that is not
+    an end of a line, a tab or part of a colour, and values have no colours either.
     """
 
     def __init__(
@@ -34,11 +38,19 @@ class Screen:
         dumb = environment.get("TERM") == "dumb"
         self.lively = out.isatty() and not dumb
         allowed = not environment.get("NO_COLOR")
+        self._terminal = {id(out): out.isatty(), id(err): err.isatty()}
         self._colour = {id(out): self.lively and allowed, id(err): err.isatty() and not dumb and allowed}
 
     def line(self, text: str = "", *, style: str = "") -> None:
         """One line on standard output."""
-        self._out.write(self.styled(text, style) + "\n")
+        self._out.write(self._harmless(self.styled(text, style), self._out) + "\n")
+
+    def visible(self, value: object) -> str:
+        """A value as text; on a terminal its control characters, colours included, are spelt out."""
+        return spelt_out(str(value)) if self._terminal[id(self._out)] else str(value)
+
+    def _harmless(self, text: str, to: TextIO) -> str:
+        return with_colours(text) if self._terminal[id(to)] else text
 
     def styled(self, text: str, style: str) -> str:
         """The text in an SGR style (ECMA-48, 8.3.117) where output has colours."""
@@ -56,22 +68,26 @@ class Screen:
         """Keys and values in two columns; further lines of a value stand below its first."""
         width = max((len(key) for key in values), default=0) + gap
         for key, value in values.items():
-            first, *more = str(value).split("\n")
-            self.line(self.styled(key, CYAN) + " " * (width - len(key)) + first)
-            for text in more:
-                self.line(" " * width + text)
+            self._entry(self.styled(key, CYAN) + " " * (width - len(key)), width, value)
 
     def facts(self, facts: Mapping[str, object]) -> None:
         """`uuid:     …`, one thing's properties."""
         width = max((len(name) for name in facts), default=0) + 2
         for name, value in facts.items():
-            self.line(self.styled(f"{name}:".ljust(width), DIM) + f" {value}")
+            self._entry(self.styled(f"{name}:".ljust(width), DIM) + " ", width + 1, value)
+
+    def _entry(self, name: str, width: int, value: object) -> None:
+        """A name that takes `width` columns, and behind it a value's lines, one below the other."""
+        first, *more = self.visible(value).split("\n")
+        self.line(name + first)
+        for text in more:
+            self.line(" " * width + text)
 
     def rows(self, headers: Sequence[str], rows: Iterable[Sequence[object]], *, joint: str = "\t") -> None:
         """A table on a terminal; in a pipe one line a row, its cells joined, without headers."""
         if not self.lively:
             for row in rows:
-                self.line(joint.join(str(cell) for cell in row))
+                self.line(joint.join(self.visible(cell) for cell in row))
             return
         # They cost a twentieth of a second, so they are imported only where a table is drawn.
         from rich.console import Console  # noqa: PLC0415
@@ -83,13 +99,14 @@ class Screen:
         for header in headers:
             table.add_column(header, overflow="fold")  # on a narrow terminal nothing is cut off
         for row in rows:
-            table.add_row(*(Text(str(cell)) for cell in row))
+            table.add_row(*(Text(self.visible(cell)) for cell in row))
         if table.row_count:
             Console(file=self._out, no_color=not coloured).print(table)
 
     def json(self, value: Any) -> None:
         """A value as JSON, for programs."""
-        self.line(json.dumps(value, indent=2, ensure_ascii=False))
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+        self.line(RAW_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
     def warn(self, text: str) -> None:
         """A remark on standard error."""
@@ -100,7 +117,7 @@ class Screen:
         self._complain(f"Error: {text}", RED)
 
     def _complain(self, text: str, style: str) -> None:
-        first, *more = text.split("\n")
+        first, *more = self._harmless(text, self._err).split("\n")
         first = f"\x1b[{style}m{first}\x1b[0m" if self._colour[id(self._err)] else first
         self._out.flush()
         self._err.write("\n".join([first, *more]) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +26,11 @@ EnvPathOption = Annotated[Path, typer.Option("-p", "--path", help="The file to r
 def as_texts(values: Mapping[str, object]) -> dict[str, str]:
     """Config values as the environment has them, sorted."""
     return {key: str(value) for key, value in sorted(values.items())}
+
+
+def quoted(value: str) -> str:
+    """A value as a shell takes it for itself again, in quotes where it needs them."""
+    return shlex.quote(value) if value else value
 
 
 def fetch(call: Invocation, app: str) -> Config:
@@ -58,7 +64,9 @@ def show(call: Invocation, app: str, config: Config) -> None:
 def list_(
     context: typer.Context,
     app: AppOption = None,
-    oneline: Annotated[bool, typer.Option("--oneline", help="Print K=V pairs on one line.")] = False,
+    oneline: Annotated[
+        bool, typer.Option("--oneline", help="Print K=V pairs on one line, quoted for a shell.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """List an application's config."""
@@ -68,7 +76,8 @@ def list_(
     if json:
         call.screen.json(config.values)
     elif oneline:
-        call.screen.line(" ".join(f"{key}={value}" for key, value in as_texts(config.values).items()))
+        values = {key: call.screen.visible(value) for key, value in as_texts(config.values).items()}
+        call.screen.line(" ".join(f"{key}={quoted(value)}" for key, value in values.items()))
     else:
         show(call, name, config)
 

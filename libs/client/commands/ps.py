@@ -30,11 +30,11 @@ def show_processes(screen: Screen, app: str, processes: Iterable[Process], note:
     ordered = sorted(processes, key=lambda process: (process.type, process.num))
     types = sorted({process.type for process in ordered})
     for type_ in types:
-        screen.subheading(f"{type_}:")
+        screen.subheading(f"{screen.visible(type_)}:")
         for process in ordered:
             if process.type == type_:
-                state = screen.styled(process.state, STYLES.get(process.state, YELLOW))
-                screen.line(f"{process.name} {state} ({process.release})")
+                state = screen.styled(screen.visible(process.state), STYLES.get(process.state, YELLOW))
+                screen.line(f"{screen.visible(process.name)} {state} ({screen.visible(process.release)})")
 
 
 def fetch(call: Invocation, app: str, most: int) -> Page[Process]:

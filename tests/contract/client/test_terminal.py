@@ -143,3 +143,18 @@ async def test_a_new_password_is_typed_twice(anonymous: Deis, stand_in: StandIn)
     assert "differ" in terminal.shown
     assert stand_in.writes() == []
     assert all(path == "/v1/" for _, path, _ in stand_in.asked)
+
+
+async def test_control_characters_of_values_are_spelt_out_and_an_apps_colours_stay_in_its_log(
+    paper: Deis, stand_in: StandIn
+) -> None:
+    stand_in.apps["paper"]["values"] = {"T": "\x1b[31mred\x1b]0;title\x07"}
+    assert "\\x1b[31mred\\x1b]0;title\\x07" in await show(paper, "config")
+    assert "T='\\x1b[31mred" in await show(paper, "config", "--oneline")
+
+    async def log(request: web.Request) -> web.Response:
+        return web.Response(text=f"{DATE} paper[cmd.1]: \x1b[31mred\x1b[2J\n")
+
+    stand_in.answers["GET /v1/apps/paper/logs"] = log
+    assert (await show(paper, "logs")).endswith("\x1b[0m \x1b[31mred\\x1b[2J\x1b[0m\r\n")
+    assert (await paper("logs")).out == f"{DATE} paper[cmd.1]: \x1b[31mred\x1b[2J\n"

@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import unicodedata
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from libs.client.logs import coloured
+from libs.client.controls import COLOUR, spelt_out, with_colours
+from libs.client.logs import coloured, entries
 from libs.client.screen import Screen
 
 
@@ -116,3 +121,66 @@ def test_log_lines_are_coloured_by_process_on_terminals_alone() -> None:
     assert shown.startswith("\x1b[")
     assert shown.endswith("\x1b[0m GET / 200")
     assert coloured("no source", on(Terminal())) == "no source"
+
+
+def test_control_characters_are_shown_on_terminals_and_pass_through_a_pipe() -> None:
+    value = "\x1b[31mred\x07\x9b2J"
+    for out, wanted in ((Terminal(), "\\x1b[31mred\\x07\\x9b2J"), (io.StringIO(), value)):
+        screen = on(out, {"NO_COLOR": "1"})
+        screen.pairs({"T": value})
+        screen.facts({"t": value})
+        screen.rows(("t",), [(value,)])
+        assert out.getvalue().count(wanted) == 3
+    dumb = Terminal()
+    on(dumb, {"TERM": "dumb"}).pairs({"T": value})
+    assert "\x1b" not in dumb.getvalue()
+
+
+def test_a_line_on_a_terminal_keeps_an_apps_colours_and_no_other_sequence() -> None:
+    text = "\x1b[1;32mGET\x1b[0m \x1b]0;title\x07\x1b[2J200\tok\r"
+    out = Terminal()
+    on(out).line(text)
+    assert out.getvalue() == "\x1b[1;32mGET\x1b[0m \\x1b]0;title\\x07\\x1b[2J200\tok\r\n"
+    piped = io.StringIO()
+    on(piped).line(text)
+    assert piped.getvalue() == text + "\n"
+
+
+def test_a_colour_that_an_app_leaves_on_ends_with_its_line() -> None:
+    out = Terminal()
+    on(out).line("\x1b[31mred")
+    assert out.getvalue() == "\x1b[31mred\x1b[0m\n"
+
+
+def test_what_is_complained_of_cannot_move_the_cursor() -> None:
+    out = Terminal()
+    on(out, {"NO_COLOR": "1"}).error("bad\nits \x1b[2Jlast line")
+    assert out.getvalue() == "Error: bad\nits \\x1b[2Jlast line\n"
+
+
+def test_json_has_no_raw_control_character_and_means_the_same() -> None:
+    for out in (Terminal(), io.StringIO()):
+        on(out).json({"T": "\x1b\x9b\x7f é"})
+        assert "\x9b" not in out.getvalue()
+        assert json.loads(out.getvalue()) == {"T": "\x1b\x9b\x7f é"}
+
+
+def test_a_carriage_return_hides_nothing_not_even_before_a_colour() -> None:
+    assert with_colours("evil\r\x1b[32mgood\r\n") == "evil\\x0d\x1b[32mgood\r\n\x1b[0m"
+
+
+@given(st.text(st.sampled_from("a\x1b[0;31m\r\n\t\x9b\x00\x7f")))
+def test_no_control_character_but_tabs_and_line_ends_survives(text: str) -> None:
+    shown = spelt_out(text)
+    assert not [one for one in shown if unicodedata.category(one) == "Cc" and one not in "\t\n\r"]
+    assert re.sub(COLOUR, "", with_colours(text)).count("\x1b") == 0
+
+
+def test_log_lines_are_taken_apart() -> None:
+    lines = "2026-01-01T00:00:00UTC paper[web.1]: GET /: 200\nno source\n2026-01-01T00:00:00UTC paper[deis]: \n"
+    assert entries(lines) == [
+        {"time": "2026-01-01T00:00:00UTC", "process": "web.1", "text": "GET /: 200"},
+        {"time": None, "process": None, "text": "no source"},
+        {"time": "2026-01-01T00:00:00UTC", "process": "deis", "text": ""},
+    ]
+    assert entries("") == []
