@@ -86,7 +86,7 @@ def unknown(name: str) -> str:
     """What to tell about a command that there is not."""
     if name in ABSENT or name.partition(":")[0] in ABSENT:
         return f"`deis {name}` is not part of this version. See `deis help` for what is."
-    close = get_close_matches(name, all_names(), n=3, cutoff=0.6)
+    close = get_close_matches(name, all_names(), n=3, cutoff=0.75)
     hint = f" Did you mean {' or '.join(f'`deis {one}`' for one in close)}?" if close else ""
     return f"`{name}` is no deis command.{hint} See `deis help`."
 

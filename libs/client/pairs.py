@@ -13,13 +13,15 @@ KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PROCESS_TYPE = re.compile(r"[A-Za-z0-9_-]+")
 TAG = re.compile(r"[A-Za-z0-9_.-]+")
 COUNT = re.compile(r"[0-9]{1,9}")
+BUILDPACK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+|[^\s@:/]+@[^\s@:/]+:\S+")
 PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 
 
 def parse_pairs(texts: Iterable[str], key: re.Pattern[str], *, example: str) -> dict[str, str]:
     """Each text split at its first `=`; the value may be empty, hold more `=` and several lines.
 
-    `BadArgument` names the text that is no pair; nothing is taken then, not even the others.
+    `BadArgument` names the text that is no pair, or the name that has two values; nothing is taken then, not even the
+    others.
     """
     pairs: dict[str, str] = {}
     for text in texts:
@@ -28,7 +30,8 @@ def parse_pairs(texts: Iterable[str], key: re.Pattern[str], *, example: str) -> 
             raise BadArgument(f'"{text}" is no NAME=VALUE pair; write {example}')
         if not key.fullmatch(name):
             raise BadArgument(f'"{name}" cannot be a name here; write {example}')
-        pairs[name] = value
+        if pairs.setdefault(name, value) != value:
+            raise BadArgument(f'"{name}" is given two values; name it once')
     return pairs
 
 
@@ -79,6 +82,16 @@ def parse_process(text: str) -> tuple[str, int | None]:
     if not PROCESS_TYPE.fullmatch(type_) or (dot and not COUNT.fullmatch(number)):
         raise BadArgument(f'"{text}" is no process; write web or web.1')
     return type_, int(number) if dot else None
+
+
+def parse_buildpack(text: str) -> str:
+    """A buildpack's URL, of any scheme or as git's `user@host:path`; `BadArgument` otherwise."""
+    if not BUILDPACK.fullmatch(text):
+        raise BadArgument(
+            f'"-b {text}": "{text}" is no URL of a buildpack, as https://example.com/buildpack.git is.'
+            " (The name of an app cannot begin with a hyphen.)"
+        )
+    return text
 
 
 def parse_version(text: str) -> int:

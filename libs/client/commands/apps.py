@@ -15,7 +15,8 @@ from libs.client.commands.options import AppOption, JsonOption, LimitOption
 from libs.client.commands.ps import show_processes
 from libs.client.errors import BadArgument, Declined, GitFailed
 from libs.client.invocation import GOES_ON, Invocation, present
-from libs.client.logs import coloured
+from libs.client.logs import coloured, entries
+from libs.client.pairs import parse_buildpack
 
 if TYPE_CHECKING:
     from libs.client.api.answer import Page
@@ -38,6 +39,8 @@ def create(
     """Create an application."""
     call = present(context)
     call.profile()
+    if buildpack is not None:
+        parse_buildpack(buildpack)
 
     async def question(client: Client) -> str:
         created = await client.apps.create(name)
@@ -136,6 +139,7 @@ def logs(
     lines: Annotated[
         int | None, typer.Option("-n", "--lines", metavar="NUMBER", help="How many lines, newest.")
     ] = None,
+    json: JsonOption = False,
 ) -> None:
     """Show the newest log lines."""
     call = present(context)
@@ -147,6 +151,9 @@ def logs(
         return await client.apps.logs(name, lines)
 
     text = call.ask(question)
+    if json:
+        call.screen.json(entries(text))
+        return
     for line in text.rstrip("\n").split("\n"):
         call.screen.line(coloured(line, call.screen))
 

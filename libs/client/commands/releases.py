@@ -14,7 +14,7 @@ from libs.client.pairs import parse_version
 if TYPE_CHECKING:
     from libs.client.api.answer import Page
     from libs.client.api.client import Client
-    from libs.client.api.releases import Release
+    from libs.client.api.releases import Evidence, Release
 
 
 def list_(context: typer.Context, app: AppOption = None, limit: LimitOption = None, json: JsonOption = False) -> None:
@@ -30,8 +30,15 @@ def list_(context: typer.Context, app: AppOption = None, limit: LimitOption = No
         call.screen.json(page.as_json())
         return
     call.screen.heading(f"{name} Releases", note=shown(page))
-    rows = [(f"v{release.version}", release.created, release.summary or "") for release in page.results]
-    call.screen.rows(("release", "created", "summary"), rows)
+    told = any(release.state for release in page.results)
+    headers = ("release", "created", "summary", "state") if told else ("release", "created", "summary")
+    call.screen.rows(headers, [row(release) for release in page.results])
+
+
+def row(release: Release) -> tuple[str, ...]:
+    """Version 1's cells, and behind them whether this is the release that runs, or one that failed."""
+    state = (release.state,) if release.state in {"current", "failed"} else ()
+    return (f"v{release.version}", release.created, release.summary or "", *state)
 
 
 def info(
@@ -53,7 +60,19 @@ def info(
         return
     call.screen.heading(f"{name} Release v{release.version}")
     names = ("build", "config", "owner", "created", "summary", "updated", "uuid")
-    call.screen.facts({field: getattr(release, field) or "" for field in names if field != "build" or release.build})
+    facts = {field: getattr(release, field) or "" for field in (*names, "state", "reason")}
+    optional = {"build", "state", "reason"}
+    call.screen.facts({name: value for name, value in facts.items() if value or name not in optional})
+    if release.evidence:
+        call.screen.line()
+        call.screen.subheading("Phases:")
+        call.screen.rows(("phase", "seconds", "note"), [cells(phase) for phase in release.evidence])
+
+
+def cells(evidence: Evidence) -> tuple[str, ...]:
+    """A phase, how long it took, and what is to be said of it."""
+    seconds = "" if evidence.seconds is None else f"{evidence.seconds:.1f}"
+    return (evidence.phase, seconds, *([evidence.note] if evidence.note else []))
 
 
 def rollback(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 import stat
 
 import pytest
 
 from tests.contract.client.conftest import Deis
-from tests.contract.client.stand_in import DATE, TOKEN, StandIn
+from tests.contract.client.stand_in import DATE, TOKEN, VERSIONS, StandIn, says
 
 
 async def test_registering_logs_in_and_keeps_the_login_as_version_1_does(anonymous: Deis) -> None:
@@ -44,8 +45,9 @@ async def test_a_registration_that_is_refused_says_why(anonymous: Deis) -> None:
     account = ("--username", "taken", "--password", "secret", "--email", "")
     told = await anonymous("register", anonymous.controller, *account, status=1)
     assert told.err.splitlines() == [
-        "Error: the controller refused the request (400 BAD REQUEST)",
+        "Error: user taken is taken (400 BAD REQUEST)",
         "username: This field must be unique.",
+        "Choose another username, or use `deis login` if this one is yours.",
         "Registration failed; no account was made.",
     ]
     assert not anonymous.profile.exists()
@@ -167,7 +169,15 @@ async def test_config_is_set_listed_and_unset(deis: Deis, stand_in: StandIn) -> 
     assert stand_in.apps["paper"]["values"] == {"GREETING": "good = morning", "EMPTY": "", "LINES": "a\nb"}
     assert (await deis("config:unset", "LINES", "EMPTY")).out.startswith("Removing config... done, v3\n\n")
     assert (await deis("config")).out == "=== paper Config\nGREETING      good = morning\n"
-    assert (await deis("config:list", "--oneline")).out == "GREETING=good = morning\n"
+    assert (await deis("config:list", "--oneline")).out == "GREETING='good = morning'\n"
+
+
+async def test_config_on_one_line_is_quoted_for_a_shell_where_it_must_be(deis: Deis, stand_in: StandIn) -> None:
+    values = {"A": "x y", "B": "a\nb", "C": "", "D": "it's", "E": "plain=1", "F": "$HOME"}
+    stand_in.app("paper")["values"] = values
+    told = (await deis("config", "--oneline")).out
+    assert told == "A='x y' B='a\nb' C= D='it'\"'\"'s' E=plain=1 F='$HOME'\n"
+    assert shlex.split(told) == [f"{key}={value}" for key, value in values.items()]
 
 
 async def test_config_travels_through_a_file(deis: Deis, stand_in: StandIn) -> None:
@@ -219,6 +229,27 @@ async def test_releases_are_listed_shown_and_gone_back_to(deis: Deis, stand_in: 
     assert told.err.startswith("Error: release v9 of app paper was not found (404 NOT FOUND)")
 
 
+async def test_a_release_that_is_current_or_failed_is_marked(deis: Deis, stand_in: StandIn) -> None:
+    releases = [
+        {"version": 3, "created": DATE, "summary": "third", "state": "failed", "reason": "web.1 exited with code 1"},
+        {"version": 2, "created": DATE, "summary": "second", "state": "current", "reason": None},
+        {"version": 1, "created": DATE, "summary": "first", "state": "superseded", "reason": ""},
+    ]
+    stand_in.app("paper")
+    stand_in.answers["GET /v1/apps/paper/releases"] = says(200, {"count": 3, "results": releases}, headers=VERSIONS)
+    assert (await deis("releases")).out == (
+        f"=== paper Releases\nv3\t{DATE}\tthird\tfailed\nv2\t{DATE}\tsecond\tcurrent\nv1\t{DATE}\tfirst\n"
+    )
+    assert await deis.json("releases") == releases
+    evidence = [{"phase": "image", "seconds": 0.26, "note": "example/web:v3"}, {"phase": "starting", "seconds": 4}]
+    shown = {**releases[0], "evidence": evidence}
+    stand_in.answers["GET /v1/apps/paper/releases/v3"] = says(200, shown, headers=VERSIONS)
+    assert (await deis("releases:info", "v3")).out.endswith(
+        "state:    failed\nreason:   web.1 exited with code 1\n"
+        "\n--- Phases:\nimage\t0.3\texample/web:v3\nstarting\t4.0\n"
+    )
+
+
 async def test_domains_come_and_go(deis: Deis, stand_in: StandIn) -> None:
     stand_in.app("paper")
     assert (await deis("domains:add", "www.example.com")).out == "Adding www.example.com to paper... done\n"
@@ -226,6 +257,24 @@ async def test_domains_come_and_go(deis: Deis, stand_in: StandIn) -> None:
     assert (await deis("domains:remove", "www.example.com")).out == "Removing www.example.com from paper... done\n"
     told = await deis("domains:remove", "www.example.com", status=1)
     assert "domain www.example.com of app paper was not found" in told.err
+
+
+async def test_a_name_that_is_taken_is_told_as_that(deis: Deis, stand_in: StandIn) -> None:
+    stand_in.app("paper")
+    told = await deis("create", "paper", status=1)
+    assert told.err.startswith("Error: app paper is taken (400 BAD REQUEST)\nid: This field must be unique.\n")
+    body = {"domain": ["This field must be unique."]}
+    stand_in.answers["POST /v1/apps/paper/domains"] = says(400, body, reason="BAD REQUEST", headers=VERSIONS)
+    told = await deis("domains:add", "www.example.com", status=1)
+    assert told.err.startswith("Error: domain www.example.com is taken (400 BAD REQUEST)\n")
+
+
+async def test_a_buildpack_that_is_no_url_makes_no_app(deis: Deis, stand_in: StandIn) -> None:
+    told = await deis("create", "-bad", status=1)
+    assert '"ad" is no URL' in told.err
+    assert stand_in.asked == []
+    await deis("create", "paper", "-b", "https://example.com/pack.git")
+    assert stand_in.apps["paper"]["values"] == {"BUILDPACK_URL": "https://example.com/pack.git"}
 
 
 async def test_limits_are_applied_by_type(deis: Deis, stand_in: StandIn) -> None:
@@ -256,6 +305,7 @@ async def test_logs_are_shown_as_they_are(deis: Deis, stand_in: StandIn) -> None
     assert (await deis("logs")).out == "".join(f"{DATE} paper[cmd.1]: line {number}\n" for number in range(3))
     assert (await deis("logs", "-n", "1")).out == f"{DATE} paper[cmd.1]: line 2\n"
     assert (await deis("logs", "-n", "0", status=1)).err.startswith("Error: ")
+    assert (await deis.json("logs", "-n", "1")) == [{"time": DATE, "process": "cmd.1", "text": "line 2"}]
 
 
 async def test_an_app_is_handed_over(deis: Deis, stand_in: StandIn) -> None:

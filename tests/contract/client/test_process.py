@@ -38,6 +38,7 @@ async def test_an_unknown_command_fails_and_names_the_nearest(anonymous: Deis) -
         assert told.out == ""
         assert told.err.startswith(f"Error: `{word}` is no deis command.")
         assert "create`" in told.err
+    assert "Did you mean" not in (await anonymous("bogus", status=1)).err
     assert "See `deis help`." in (await anonymous("help", "zzz", status=1)).err
 
 

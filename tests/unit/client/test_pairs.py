@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.client.errors import BadArgument
-from libs.client.pairs import parse_config, parse_formation, parse_process, parse_version
+from libs.client.pairs import parse_buildpack, parse_config, parse_formation, parse_process, parse_version
 
 HERE = Path("/nowhere")
 KEYS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True).filter(lambda key: key != "SSH_KEY")
@@ -62,6 +62,26 @@ def test_a_formation_counts_types_by_name() -> None:
 def test_what_is_no_scale_is_refused_before_anything_is_sent(text: str) -> None:
     with pytest.raises(BadArgument):
         parse_formation(["web=1", text])
+
+
+def test_a_type_that_is_counted_twice_is_refused_unless_both_agree() -> None:
+    with pytest.raises(BadArgument, match='"web" is given two values'):
+        parse_formation(["web=2", "worker=1", "web=3"])
+    assert parse_formation(["web=2", "web=2"]) == {"web": 2}
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.com/buildpack.git#v1", "git://host/x", "ssh://git@host:22/x.git", "git@example.com:ada/pack.git"],
+)
+def test_a_buildpack_is_a_url(url: str) -> None:
+    assert parse_buildpack(url) == url
+
+
+@pytest.mark.parametrize("text", ["", "ad", "app", "://x", "https://", "https://a b", "example.com/x", "a@b"])
+def test_what_is_no_url_is_no_buildpack(text: str) -> None:
+    with pytest.raises(BadArgument, match="no URL of a buildpack"):
+        parse_buildpack(text)
 
 
 @pytest.mark.parametrize(
