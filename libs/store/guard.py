@@ -11,6 +11,7 @@ import structlog
 
 from libs.keyspace import Keyspace
 from libs.store.acceptance import find_acceptance
+from libs.store.contact import Contact
 from libs.store.driver import Driver
 from libs.store.errors import HistoryLost, LeaseLost, StoreHeld, StoreUnavailable
 from libs.store.store import ANY, Batch, Entry, Expected, Identity, Lease, Listing
@@ -25,8 +26,8 @@ log = structlog.get_logger("store")
 class GuardedLease:
     """A lease that ends for us when another store is accepted, though a snapshot may have brought it there."""
 
-    def __init__(self, lease: Lease, witness: Witness) -> None:
-        self._lease, self._witness = lease, witness
+    def __init__(self, lease: Lease, witness: Witness, contact: Contact) -> None:
+        self._lease, self._witness, self._contact = lease, witness, contact
         self._acceptances = witness.acceptances
 
     @property
@@ -36,7 +37,9 @@ class GuardedLease:
 
     async def renew(self) -> None:
         """Start its time anew."""
-        await self.there().renew()
+        lease = self.there()
+        with self._contact.asked():
+            await lease.renew()
 
     async def revoke(self) -> None:
         """End it now."""
@@ -57,6 +60,7 @@ class Guard:
         self._store = driver.shown_to(witness.inspect)
         self._witness = witness
         self._keyspace = keyspace
+        self._contact = Contact()
         self._open: set[asyncio.Timeout] = set()  # the watches that wait for a batch
 
     @property
@@ -64,30 +68,41 @@ class Guard:
         """Why the store is held, None when it is not."""
         return self._witness.held
 
+    @property
+    def lost(self) -> str | None:
+        """Why and for how long the store does not answer, None when it does."""
+        return self._contact.lost
+
     async def get(self, key: str) -> Entry | None:
         """See `Store.get`."""
-        return await self._store.get(key)
+        with self._contact.asked():
+            return await self._store.get(key)
 
     async def list(self, prefix: str) -> Listing:
         """See `Store.list`."""
-        return await self._store.list(prefix)
+        with self._contact.asked():
+            return await self._store.list(prefix)
 
     async def put(self, key: str, value: bytes, *, expect: Expected = ANY, lease: Lease | None = None) -> int:
         """See `Store.put`."""
         there = lease.there() if isinstance(lease, GuardedLease) else lease
-        return await self._store.put(key, value, expect=expect, lease=there)
+        with self._contact.asked():
+            return await self._store.put(key, value, expect=expect, lease=there)
 
     async def delete(self, key: str, *, expect: Expected = ANY) -> bool:
         """See `Store.delete`."""
-        return await self._store.delete(key, expect=expect)
+        with self._contact.asked():
+            return await self._store.delete(key, expect=expect)
 
     async def lease(self, ttl: float) -> Lease:
         """See `Store.lease`."""
-        return GuardedLease(await self._store.lease(ttl), self._witness)
+        with self._contact.asked():
+            return GuardedLease(await self._store.lease(ttl), self._witness, self._contact)
 
     async def identity(self) -> Identity:
         """See `Store.identity`."""
-        return await self._store.identity()
+        with self._contact.asked():
+            return await self._store.identity()
 
     @asynccontextmanager
     async def watch(self, prefix: str, *, after: int) -> AsyncIterator[AsyncIterator[Batch]]:
@@ -97,7 +112,7 @@ class Guard:
         """
         self._witness.refuse_while_held()
         async with self._store.watch(prefix, after=after) as batches:
-            identity = await self._store.identity()
+            identity = await self.identity()
             if identity.revision < after:
                 raise HistoryLost(f"the store is at revision {identity.revision}; asked for after {after}")
             async with aclosing(self._until_held(batches)) as guarded:
@@ -109,10 +124,11 @@ class Guard:
         await self._driver.close()
 
     async def run(self) -> None:
-        """Keep the witness's file up to date, and the door: for ever."""
+        """Keep the witness's file up to date, and the door, and tell of the store's silences: for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_the_witness(), name="keep the witness")
             group.create_task(self._keep_the_door(), name="keep the door")
+            group.create_task(self._contact.tell(), name="tell of the store's silences")
 
     async def _keep_the_witness(self) -> None:
         while True:
