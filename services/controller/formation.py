@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from libs.keyspace.records import Build
 from services.controller.errors import BadRequest
 from services.controller.fields import Body, Fields
+from services.controller.process_types import types
 
 NO_BUILD = "No build associated with this release"
 NOT_NEGATIVE = "[u'Must be greater than or equal to zero']"  # as v1 sent it
@@ -37,27 +38,14 @@ def _count(value: JsonValue) -> int:
     raise BadRequest(f"Invalid scaling format: invalid literal for int() with base 10: {str(value)[:64]!r}")
 
 
-def refuse_unknown_types(counts: Mapping[str, int], build: Build | None) -> None:
-    """Raise `BadRequest` for a type that the build does not have. `cmd` is always there."""
+def refuse_unknown_types(counts: Mapping[str, int], build: Build | None, formation: Mapping[str, int]) -> None:
+    """Raise `BadRequest` for a type that the build does not have; one of the formation can still be scaled to 0."""
     if build is None:
         raise BadRequest(NO_BUILD)
-    for type_ in counts:
-        if type_ not in types(build):
+    known = types(build)
+    for type_, count in counts.items():
+        if type_ not in known and (count > 0 or type_ not in formation):
             raise BadRequest(f"Container type {type_} does not exist in application")
-
-
-def types(build: Build) -> set[str]:
-    """The process types that a build can run."""
-    return {"cmd", *build.procfile, *default_formation(build)}
-
-
-def default_formation(build: Build) -> dict[str, int]:
-    """What an app that was never scaled runs once it has a build (v1's rule)."""
-    if not build.sha or (build.dockerfile and not build.procfile):
-        return {"cmd": 1}
-    if build.procfile and "web" not in build.procfile:
-        return {"cmd": 1}
-    return {"web": 1}
 
 
 def read_structure(fields: Fields, *, most: int) -> dict[str, int]:

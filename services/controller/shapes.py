@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from libs.keyspace.records import App, Build, Config, Domain, Event, Release, User
+from services.controller.process_types import fitted
 from services.controller.processes import Process
 
 Shape = dict[str, JsonValue]
@@ -40,14 +41,14 @@ def of_user(user: User) -> Shape:
     }
 
 
-def of_app(app: App, domain: str) -> Shape:
-    """An app; `domain` is the platform's."""
+def of_app(app: App, domain: str, build: Build | None) -> Shape:
+    """An app; `domain` is the platform's. With a build its structure is what that one runs."""
     return {
         "uuid": app.uuid,
         "id": app.id,
         "owner": app.owner,
         "url": f"{app.id}.{domain}",
-        "structure": dict(app.formation),
+        "structure": {**(fitted(app.formation, build) if build else app.formation)},
         "created": date(app.created),
         "updated": date(app.updated),
     }

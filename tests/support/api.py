@@ -25,6 +25,7 @@ from libs.store.shelf import Shelf, Stored
 from libs.web import listen, open_client
 from services.controller.api import api
 from services.controller.controller import Controller
+from services.controller.deployer.slots import wanted_counts
 from services.controller.serve import build
 from services.controller.settings import ControllerSettings
 
@@ -133,16 +134,16 @@ class StandIn:
             return
         release = await self._releases.get(app.uuid, app.release)
         assert release is not None
-        reason = None
+        reason, wanted = None, {}
         if release.document.build is not None:
             build = await self._builds.get(app.uuid, release.document.build)
             assert build is not None
-            reason = self.failing.get(build.document.image)
+            reason, wanted = self.failing.get(build.document.image), wanted_counts(app.formation, build.document)
         elif await self._instances.list("n1", app.id):
             reason = f"v{app.release} has no build: there is nothing to run"
         else:
             return
-        planned = await self._fill(app) if reason is None else ()
+        planned = await self._fill(app, wanted) if reason is None else ()
         phase: Phase = "failed" if reason else "done"
         lines = ("Traceback: boom",) if reason else ()
         rollout = Rollout(
@@ -162,11 +163,11 @@ class StandIn:
             with suppress(StaleRevision):
                 await self._shelf.put(app.changed(release=app.release - 1), app.id, expect=stored.revision)
 
-    async def _fill(self, app: App) -> tuple[Planned, ...]:
+    async def _fill(self, app: App, wanted: Mapping[str, int]) -> tuple[Planned, ...]:
         planned = []
         for old in await self._instances.list("n1", app.id):
             await self._instances.delete(*old.parts)
-        for type_, count in app.formation.items():
+        for type_, count in wanted.items():
             for number in range(1, count + 1):
                 id_ = f"{app.release}-{app.generation(type_, number)}-{type_}-{number}"
                 name = f"{app.id}_v{app.release}.{type_}.{number}-{id_}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from libs.engine import Instance
@@ -15,6 +15,7 @@ from services.controller.deployer.starting import start
 from services.controller.deployer.steps import Happening, ResolveImage, WriteRollout
 from services.controller.deployer.takeup import moved_on
 from services.controller.deployer.view import View, title
+from services.controller.process_types import dropped
 
 
 def roll(view: View, draft: Rollout, out: Intentions, fresh: Callable[[], str]) -> None:
@@ -185,12 +186,25 @@ def _finish(view: View, document: Rollout, out: Intentions) -> None:
     counts: dict[str, int] = {}
     for entry in entries:
         counts[entry.type] = counts.get(entry.type, 0) + 1
-    runs = ", ".join(f"{type_}={count}" for type_, count in sorted(counts.items())) or "nothing"
+    runs = _counts(counts) or "nothing"
     happening = None
     filed = view.rollouts.get(document.release)
     if document.succeeded is None:
-        happening = Happening("deployed", f"v{document.release} is deployed and runs {runs}", document.release)
+        words = f"v{document.release} is deployed and runs {runs}{_left_out(view)}"
+        happening = Happening("deployed", words, document.release)
     elif filed is not None and not filed.document.settled:
         happening = Happening("settled", f"v{document.release} runs {runs} now", document.release)
     done = document.changed(planned=entries, waiting="", succeeded=document.succeeded or view.now)
     write(view, done, out, happening)
+
+
+def _left_out(view: View) -> str:
+    """The types of the formation that the build has not, so that nobody wonders where they went."""
+    lost = dropped(view.app.formation, view.build) if view.build else {}
+    if not lost:
+        return ""
+    return f"; its build has no process type {', '.join(lost)}: {_counts(lost)} left out"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{type_}={count}" for type_, count in sorted(counts.items()))

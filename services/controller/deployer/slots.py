@@ -6,18 +6,14 @@ import math
 from collections.abc import Iterable, Mapping
 
 from libs.keyspace.records import Build
+from services.controller.process_types import fitted
 
 Slot = tuple[str, int]  # a process type and a number
 
 
-def runnable(type_: str, build: Build) -> bool:
-    """Whether the build has this process type: it is in the procfile, or it is the image's own command."""
-    return type_ in build.procfile or type_ == "cmd" or (type_ == "web" and not build.procfile)
-
-
 def wanted_counts(formation: Mapping[str, int], build: Build) -> dict[str, int]:
-    """How many of each type the build can run; those of types that it does not know are left out."""
-    return {type_: count for type_, count in sorted(formation.items()) if count > 0 and runnable(type_, build)}
+    """How many of each type are to run with this build."""
+    return {type_: count for type_, count in sorted(fitted(formation, build).items()) if count > 0}
 
 
 def wanted_numbers(count: int, taken: Iterable[int]) -> tuple[int, ...]:

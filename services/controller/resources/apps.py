@@ -145,4 +145,7 @@ class AppsResource(Resource):
         return present
 
     def _shape(self, app: App) -> shapes.Shape:
-        return shapes.of_app(app, self._c.settings.domain)
+        picture = self._c.picture
+        release = picture.release(app.uuid, app.release)
+        build = picture.builds.mirror.get(app.uuid, release.build) if release and release.build else None
+        return shapes.of_app(app, self._c.settings.domain, build)

@@ -14,8 +14,9 @@ from services.controller import shapes
 from services.controller.controller import Call, Resource, Route
 from services.controller.errors import Forbidden, NotFound
 from services.controller.fields import Body, Fields
-from services.controller.formation import default_formation, read_procfile
+from services.controller.formation import read_procfile
 from services.controller.pages import paginated
+from services.controller.process_types import default_formation
 from services.controller.releasing import Base, Proposal, content_of
 from services.controller.summary import summarise
 

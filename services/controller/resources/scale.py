@@ -12,6 +12,7 @@ from libs.store.shelf import Shelf
 from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import NotFound
 from services.controller.formation import read_scale, refuse_unknown_types
+from services.controller.process_types import fitted
 
 
 def sentence(user: str, counts: Mapping[str, int]) -> str:
@@ -31,18 +32,23 @@ class ScaleResource(Resource):
         return [Route("POST", "/v1/apps/{id}/scale", self.scale)]
 
     async def scale(self, call: Call) -> web.Response:
-        """Change the counts that the body names, and wait until they run. It makes no release."""
+        """Change the counts that the body names, and wait until they run. It makes no release.
+
+        What the build has no process type for is forgotten by it: the counts are over what runs.
+        """
         app = self._c.app(call)
         counts = read_scale(await call.body(), most=self._c.settings.controller_most_instances)
         base = await self._c.releasing.base(app)
-        refuse_unknown_types(counts, base.build)
+        refuse_unknown_types(counts, base.build, base.app.document.formation)
         if not counts:
             return web.Response(status=204)
 
         def change(present: App) -> App:
             if present.uuid != app.uuid or present.state != "live":
                 raise NotFound
-            return present.changed(formation={**present.formation, **counts}, updated=now())
+            same = base.build is not None and present.release == base.app.document.release
+            formation = fitted(present.formation, base.build) if base.build and same else present.formation
+            return present.changed(formation={**formation, **counts}, updated=now())
 
         stored = await self._apps.update(change, app.id)
         if stored is None:

@@ -65,6 +65,38 @@ async def test_an_app_without_a_build_cannot_be_scaled(admin: Client, app: str) 
     assert (answer.line, answer.json) == ("400 BAD REQUEST", {"detail": "No build associated with this release"})
 
 
+async def test_types_that_the_latest_build_lacks_are_not_in_the_structure_and_can_be_scaled_to_nothing(
+    admin: Client, app: str
+) -> None:
+    await admin("POST", f"{app}/builds", {"image": "a", "procfile": {"web": "x", "worker": "y"}})
+    await admin("POST", f"{app}/scale", {"cmd": 0, "web": 3, "worker": 1})
+    await admin("POST", f"{app}/builds", {"image": "b"})
+    assert (await admin("GET", app)).json["structure"] == {"cmd": 1}
+    assert await names(admin, app) == ["cmd.1 up v3"]
+    refused = await admin("POST", f"{app}/scale", {"web": 1})
+    assert refused.json == {"detail": "Container type web does not exist in application"}
+    assert (await admin("POST", f"{app}/scale", {"cmd": 0})).status == 204
+    assert await names(admin, app) == []
+    assert (await admin("POST", f"{app}/scale", {"web": 0})).status == 400  # it was forgotten with the last scale
+
+
+async def test_a_procfile_that_comes_back_brings_its_types_back(admin: Client, app: str) -> None:
+    body = {"image": "a", "procfile": {"web": "x", "worker": "y"}}
+    await admin("POST", f"{app}/builds", body)
+    await admin("POST", f"{app}/scale", {"cmd": 0, "web": 2, "worker": 1})
+    await admin("POST", f"{app}/builds", {"image": "b"})
+    await admin("POST", f"{app}/builds", body)
+    assert (await admin("GET", app)).json["structure"] == {"cmd": 0, "web": 2, "worker": 1}
+
+
+async def test_a_type_that_the_build_lacks_can_be_scaled_to_nothing(admin: Client, app: str) -> None:
+    await admin("POST", f"{app}/builds", {"image": "a", "procfile": {"web": "x", "worker": "y"}})
+    await admin("POST", f"{app}/scale", {"cmd": 0, "web": 3, "worker": 1})
+    await admin("POST", f"{app}/builds", {"image": "b"})
+    assert (await admin("POST", f"{app}/scale", {"web": 0})).status == 204
+    assert await names(admin, app) == ["cmd.1 up v3"]
+
+
 async def test_an_empty_scale_changes_nothing(admin: Client, built: str) -> None:
     before = (await admin("GET", built)).json
     assert (await admin("POST", f"{built}/scale", {})).line == "204 NO CONTENT"

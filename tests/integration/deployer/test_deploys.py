@@ -165,6 +165,19 @@ async def test_types_that_the_new_build_lacks_end_after_the_deploy_succeeded(pla
     await platform.only("v3 web.1")
 
 
+async def test_a_deploy_without_the_procfile_goes_on_answering_and_says_what_it_left_out(
+    platform: MemoryPlatform,
+) -> None:
+    app = await platform.create()
+    await platform.run(app, procfile={"web": "serve", "worker": "work"}, formation={"web": 2, "worker": 1})
+    await platform.run(app)
+    await platform.only("v3 cmd.1")
+    (said,) = [m for m in await platform.messages(app) if m.startswith("v3")]
+    assert said == "v3 is deployed and runs cmd=1; its build has no process type web, worker: web=2, worker=1 left out"
+    await platform.run(app, procfile={"web": "serve", "worker": "work"})
+    await platform.only("v4 web.1", "v4 web.2", "v4 worker.1")
+
+
 async def test_a_rolling_deploy_starts_no_more_at_once_than_the_surge(quiet: MemoryPlatform) -> None:
     quiet.settings = quiet.settings.model_copy(update={"deployer_surge": 0.25})
     app = await quiet.create()

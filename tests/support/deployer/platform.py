@@ -183,6 +183,9 @@ class Platform:
     async def events(self, app: r.App) -> list[str]:
         return [stored.document.kind for stored in await Shelf(self.store, self.keys.events).list(app.uuid)]
 
+    async def messages(self, app: r.App) -> list[str]:
+        return [stored.document.message for stored in await Shelf(self.store, self.keys.events).list(app.uuid)]
+
     async def retiring(self) -> list[str]:
         return [stored.parts[2] for stored in await Shelf(self.store, self.keys.retiring).list()]
 

@@ -15,12 +15,12 @@ from services.controller.fields import Fields
 from services.controller.formation import (
     NO_BUILD,
     NOT_NEGATIVE,
-    default_formation,
     read_procfile,
     read_scale,
     read_structure,
     refuse_unknown_types,
 )
+from services.controller.process_types import default_formation, dropped, fitted
 
 
 def build(**fields: Any) -> Build:
@@ -76,11 +76,41 @@ def test_the_default_formation_is_v1s(fields: dict[str, Any], formation: dict[st
 
 def test_only_types_of_the_build_can_be_scaled() -> None:
     one = build(procfile={"web": "x"})
-    refuse_unknown_types({"web": 1, "cmd": 1}, one)
+    refuse_unknown_types({"web": 1, "cmd": 1}, one, {})
     with pytest.raises(BadRequest, match=r"^Container type nope does not exist in application$"):
-        refuse_unknown_types({"nope": 1}, one)
+        refuse_unknown_types({"nope": 1}, one, {"nope": 1})
+    with pytest.raises(BadRequest, match=r"^Container type nope does not exist in application$"):
+        refuse_unknown_types({"nope": 0}, one, {"web": 1})
     with pytest.raises(BadRequest, match=NO_BUILD):
-        refuse_unknown_types({}, None)
+        refuse_unknown_types({}, None, {})
+
+
+def test_a_type_of_the_formation_can_always_be_scaled_to_nothing() -> None:
+    refuse_unknown_types({"web": 0, "worker": 0}, build(), {"web": 3, "worker": 1})
+
+
+@pytest.mark.parametrize(
+    ("formation", "fields", "runs"),
+    [
+        ({"web": 3, "worker": 1}, {"procfile": {"web": "x", "worker": "y"}}, {"web": 3, "worker": 1}),
+        ({"web": 3, "worker": 1}, {"procfile": {"web": "x"}}, {"web": 3}),
+        ({"web": 3, "worker": 1}, {}, {"cmd": 1}),
+        ({"web": 3, "cmd": 0}, {}, {"cmd": 1}),
+        ({"web": 3}, {"sha": "abc"}, {"web": 3}),
+        ({"cmd": 2}, {"procfile": {"web": "x"}}, {"cmd": 2}),
+        ({"web": 0, "worker": 2}, {}, {}),  # nothing of it answered before
+        ({"web": 0, "worker": 2}, {"procfile": {"web": "x"}}, {"web": 0}),
+        ({}, {}, {}),
+    ],
+)
+def test_a_build_runs_what_it_has_of_the_formation_and_goes_on_answering(
+    formation: dict[str, int], fields: dict[str, Any], runs: dict[str, int]
+) -> None:
+    assert fitted(formation, build(**fields)) == runs
+
+
+def test_what_a_build_has_no_type_for_is_named() -> None:
+    assert dropped({"web": 3, "worker": 1, "clock": 0, "cmd": 1}, build()) == {"web": 3, "worker": 1}
 
 
 @pytest.mark.parametrize("structure", [[1], {"web": -1}, {"web": "x"}, {"We b": 1}, {"": 1}, {"a/b": 1}, "{"])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.keyspace.records import Build
-from services.controller.deployer.slots import budget, runnable, surge, wanted_counts, wanted_numbers
+from services.controller.deployer.slots import budget, surge, wanted_counts, wanted_numbers
 
 NUMBERS = st.frozensets(st.integers(1, 30), max_size=12)
 
@@ -52,14 +52,6 @@ def test_a_rolling_type_never_grows_beyond_its_surge_and_never_stalls(count: int
     allowed = budget(count, present, share)
     assert allowed >= 1
     assert present + allowed <= count + surge(count, share)
-
-
-def test_a_build_runs_its_procfile_and_its_own_command() -> None:
-    assert runnable("web", build(web="serve"))
-    assert runnable("cmd", build(web="serve"))
-    assert not runnable("web", build(worker="work"))
-    assert runnable("web", build())
-    assert not runnable("worker", build())
 
 
 def test_types_that_the_build_does_not_know_are_left_out() -> None:
