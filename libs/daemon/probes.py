@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from libs.daemon.daemon import Daemon
 from libs.web.server import listen
@@ -26,8 +28,26 @@ def unready(daemons: Sequence[Daemon]) -> list[str]:
     return missing
 
 
+class DaemonCollector(Collector):
+    """What an alert asks of any daemon: is it ready, and does a loop of its own fail again and again."""
+
+    def __init__(self, daemons: Sequence[Daemon]) -> None:
+        self._daemons = daemons
+
+    def collect(self) -> Iterable[Metric]:
+        """Both, as they are now."""
+        ready = GaugeMetricFamily("deis_ready", "Whether every condition of /readyz holds.", labels=["daemon"])
+        failures = GaugeMetricFamily("deis_loop_failures", "Failures of a loop in a row.", labels=["daemon", "loop"])
+        for daemon in self._daemons:
+            ready.add_metric([daemon.name], float(not unready([daemon])))
+            for name, loop in daemon.loops.items():
+                failures.add_metric([daemon.name, name], float(loop.status.failures))
+        return ready, failures
+
+
 def application(daemons: Sequence[Daemon], registry: CollectorRegistry) -> web.Application:
     """The admin endpoints. `/livez` asks only whether the event loop turns; it never asks another service."""
+    registry.register(DaemonCollector(daemons))
 
     async def livez(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")

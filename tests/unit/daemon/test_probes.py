@@ -8,6 +8,7 @@ import aiohttp
 from prometheus_client import CollectorRegistry
 
 from libs.daemon import Daemon, Loop, probes
+from tests.support.waiting import eventually
 
 
 @asynccontextmanager
@@ -72,3 +73,25 @@ async def test_metrics_are_in_the_text_format() -> None:
     registry = CollectorRegistry()
     async with admin(Daemon("router", registry), registry=registry) as session, session.get("/metrics") as answer:
         assert answer.headers["Content-Type"].startswith("text/plain; version=")
+
+
+async def test_metrics_tell_readiness_and_failing_loops() -> None:
+    registry = CollectorRegistry()
+    daemon = Daemon("publisher", registry)
+    answers = False
+    daemon.ready["engine answered"] = lambda: answers
+
+    async def body() -> None:
+        raise ConnectionRefusedError
+
+    loop = daemon.loop("publish_instances", body, every=3600, expected=(ConnectionRefusedError,))
+    async with admin(daemon, registry=registry) as session, asyncio.TaskGroup() as group:
+        task = group.create_task(loop.run(), name="publish_instances")
+        await eventually(lambda: loop.status.failures == 1)
+        _, told = await text(session, "/metrics")
+        task.cancel()
+        answers = True
+        _, later = await text(session, "/metrics")
+    assert 'deis_loop_failures{daemon="publisher",loop="publish_instances"} 1.0' in told
+    assert 'deis_ready{daemon="publisher"} 0.0' in told
+    assert 'deis_ready{daemon="publisher"} 1.0' in later
