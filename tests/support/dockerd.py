@@ -198,9 +198,7 @@ class Dockerd:
             except ProcessLookupError:
                 continue
         self._wait_until_gone(*LEFT)
-        mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-        for path in sorted((path for path in mounted if Path(path).is_relative_to(self.root)), reverse=True):
-            subprocess.run(["umount", "--lazy", path], check=False, capture_output=True)
+        unmount_below(self.root)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _wait_until_gone(self, *programs: bytes) -> None:
@@ -225,6 +223,13 @@ class Dockerd:
 
     def _last_words(self) -> str:
         return " | ".join(self.log.read_text(errors="replace").splitlines()[-5:])
+
+
+def unmount_below(directory: Path) -> None:
+    """Unmount what a dockerd with live-restore leaves when it ends: its data root, its containers' files."""
+    mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for path in sorted((path for path in mounted if Path(path).is_relative_to(directory)), reverse=True):
+        subprocess.run(["umount", "--lazy", path], check=False, capture_output=True)
 
 
 @functools.cache

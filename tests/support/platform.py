@@ -20,7 +20,7 @@ import aiohttp
 
 from deploy.local.settings import LocalSettings
 from deploy.local.supervisor import Supervisor
-from tests.support.dockerd import own_bridge
+from tests.support.dockerd import own_bridge, unmount_below
 from tests.support.ports import free_port
 from tests.support.traffic import Traffic
 from tests.support.waiting import eventually
@@ -191,7 +191,10 @@ async def platform(directory: Path, *, extra: Mapping[str, str] | None = None) -
             await one.local("up")
             yield one
         finally:
-            await one.local("reset")
+            try:
+                await one.local("reset")
+            finally:
+                unmount_below(directory)
 
 
 def processes_under(directory: Path) -> Sequence[str]:
