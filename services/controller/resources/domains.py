@@ -14,7 +14,6 @@ from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import BadFields, NotFound
 from services.controller.fields import UNIQUE, Body, Fields
 from services.controller.hostnames import fqdn, wrong_with_hostname
-from services.controller.names import RESERVED
 from services.controller.pages import paginated
 
 
@@ -53,8 +52,8 @@ class DomainsResource(Resource):
         """One more name; a name is one app's only, and case does not tell names apart."""
         app = self._c.app(call)
         name = read_domain(await call.body())
-        if self._is_anothers(name, app):
-            raise BadFields(domain=UNIQUE)
+        if wrong := self._wrong_below_the_platform(name, app):
+            raise BadFields(domain=wrong)
         domain = Domain(app=app.id, domain=name, owner=call.user.username, created=now())
         try:
             revision = await self._domains.create(domain, fqdn(name))
@@ -65,12 +64,14 @@ class DomainsResource(Resource):
         await self._c.events.record(app, "domain added", by, f"{by} added the domain {name}")
         return as_json(shapes.of_domain(domain), status=201)
 
-    def _is_anothers(self, name: str, app: App) -> bool:
-        """Whether the name is the platform's own, or the one under which another app is served."""
-        label, dot, rest = fqdn(name).partition(".")
-        if not dot or rest != fqdn(self._c.settings.domain) or label == app.id:
-            return False
-        return label in RESERVED or self._c.picture.apps.mirror.get(label) is not None
+    def _wrong_below_the_platform(self, name: str, app: App) -> str | None:
+        """Why the app cannot have it: the platform's domain and all below it are given by the platform alone."""
+        platform = fqdn(self._c.settings.domain)
+        if fqdn(name) == platform:
+            return f"{platform} is the platform's own domain."
+        if fqdn(name).endswith(f".{platform}") and fqdn(name) != f"{app.id}.{platform}":
+            return f"Names below {platform} are the platform's own; this app's is {app.id}.{platform}."
+        return None
 
     async def remove(self, call: Call) -> web.Response:
         """Take a name away."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 
-from libs.keyspace.records import App
+from libs.keyspace.document import now
+from libs.keyspace.records import App, Domain
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
 from tests.support.api import Api, Client
@@ -131,8 +132,11 @@ async def test_a_structure_given_at_the_start_is_kept(admin: Client) -> None:
     assert (await admin("GET", "/v1/apps/hello/containers")).json["count"] == 2
 
 
-async def test_a_name_under_which_a_domain_answers_is_taken(admin: Client, app: str) -> None:
-    assert (await admin("POST", f"{app}/domains", {"domain": "shop.example.net"})).status == 201
+async def test_a_name_under_which_a_domain_answers_is_taken(api: Api, admin: Client, app: str) -> None:
+    """As there is one where the platform's own domain was another before."""
+    picture, keyspace = api.controller.picture, api.controller.keyspace
+    domain = Domain(app="hello", domain="shop.example.net", owner="admin", created=now())
+    await picture.domains.reach(await Shelf(api.store, keyspace.domains).create(domain, "shop.example.net"))
     refused = await admin("POST", "/v1/apps", {"id": "shop"})
     assert refused.json == {"id": ["This field must be unique."]}
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.support.api import Api, Client
+from tests.support.api import Client
 
 UNIQUE = {"domain": ["This field must be unique."]}
 
@@ -70,9 +70,23 @@ async def test_a_missing_domain_is_required(admin: Client, app: str) -> None:
     assert (await admin("POST", f"{app}/domains", {})).json == {"domain": ["This field is required."]}
 
 
-async def test_the_platforms_names_and_other_apps_names_are_taken(api: Api, admin: Client, app: str) -> None:
-    await admin("POST", "/v1/apps", {"id": "other"})
-    for name in ("deis.example.net", "DEIS-store.example.net", "other.example.net", "Other.Example.Net."):
-        assert (await admin("POST", f"{app}/domains", {"domain": name})).json == UNIQUE
-    for name in ("free.example.net", "hello.example.net", "deis.example.org"):
+@pytest.mark.parametrize(
+    "name",
+    ["deis.example.net", "DEIS-store.example.net", "other.example.net", "free.example.net", "a.hello.example.net."],
+)
+async def test_names_below_the_platforms_domain_are_not_to_be_had(admin: Client, app: str, name: str) -> None:
+    answer = await admin("POST", f"{app}/domains", {"domain": name})
+    message = "Names below example.net are the platform's own; this app's is hello.example.net."
+    assert (answer.line, answer.json) == ("400 BAD REQUEST", {"domain": [message]})
+    assert await domains(admin, app) == []
+
+
+@pytest.mark.parametrize("name", ["example.net", "Example.NET."])
+async def test_the_platforms_own_domain_is_not_to_be_had(admin: Client, app: str, name: str) -> None:
+    answer = await admin("POST", f"{app}/domains", {"domain": name})
+    assert (answer.line, answer.json) == ("400 BAD REQUEST", {"domain": ["example.net is the platform's own domain."]})
+
+
+async def test_an_apps_default_name_and_names_that_only_look_alike_can_be_added(admin: Client, app: str) -> None:
+    for name in ("hello.example.net", "deis.example.org", "example.net.org", "notexample.net"):
         assert (await admin("POST", f"{app}/domains", {"domain": name})).status == 201
