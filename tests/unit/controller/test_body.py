@@ -59,6 +59,9 @@ def test_another_type_is_refused(type_: str) -> None:
         b'{"a": ' + b"9" * 5000 + b"}",
         b"\xef\xbb\xbf{}",
         b"{'a': 1}",
+        b'{"id": NaN}',
+        b'{"id": -Infinity}',
+        b'{"id": 1e999}',
     ],
 )
 def test_bad_json_is_refused(raw: bytes) -> None:
@@ -94,7 +97,7 @@ def test_a_bad_multipart_body_is_refused(type_: str, raw: bytes) -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
