@@ -67,6 +67,7 @@ class Picture:
         self.instances = Awaited(store, keyspace.instances)
         self.health = Awaited(store, keyspace.health)
         self.retiring = Awaited(store, keyspace.retiring)
+        self.nodes = Awaited(store, keyspace.nodes)
         self.loggers = Awaited(store, keyspace.mesh, "logger")
         self._instances_of: dict[str, dict[tuple[str, ...], Instance]] = {}  # by app uuid
         self.instances.mirror.on_change(self._sort_instances)

@@ -13,6 +13,7 @@ from services.controller import shapes
 from services.controller.config_change import ConfigChange, fits, merge, read_change
 from services.controller.controller import Call, Resource, Route
 from services.controller.errors import BadFields, NotFound
+from services.controller.placement import wrong_with_tags
 from services.controller.releasing import Base, Proposal, content_of
 from services.controller.summary import summarise
 
@@ -46,6 +47,7 @@ class ConfigResource(Resource):
         if not fits(values):
             raise BadFields(values="All values together are longer than 512 KiB")
         config = self._config(base, change, by, values)
+        self._refuse_unplaceable(change, config)
         summary = summarise(by, base.content, content_of(base.build, config, values))
         proposal = Proposal(by=by, summary=summary, config=config, build=base.build)
         released = await self._c.releasing.release(base, proposal)
@@ -58,6 +60,14 @@ class ConfigResource(Resource):
             shown |= {"DEIS_APP": app.id, "DEIS_RELEASE": f"v{number}"}
         headers = {"Deis-Release": str(number), "X-Deis-Release": str(number)}
         return as_json(shapes.of_config(app, config, shown), status=201, headers=headers)
+
+    def _refuse_unplaceable(self, change: ConfigChange, config: Config) -> None:
+        """Raise `BadFields` for new tags that no present node carries; taking tags away is always fine."""
+        if all(value is None for value in change.tags.values()):
+            return
+        nodes = {parts[0]: node for parts, node in self._c.picture.nodes.mirror.items()}
+        if wrong := wrong_with_tags(config.tags, nodes):
+            raise BadFields(tags=wrong)
 
     def _config(self, base: Base, change: ConfigChange, by: str, values: dict[str, str]) -> Config:
         before = base.release.config if base.release else None

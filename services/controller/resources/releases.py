@@ -76,7 +76,7 @@ class ReleasesResource(Resource):
         base = await self._c.releasing.base(app)
         number = version if version is not None else self._before(base.app.document)
         if number < 1:
-            raise BadRequest(BELOW)
+            raise BadRequest(f"There is no earlier release to go back to from v{base.app.document.release}")
         earlier = await self._releases.get(app.uuid, number)
         if earlier is None or number > base.app.document.latest:
             raise NotFound

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from libs.keyspace.document import now
-from libs.keyspace.records import Config, Release
+from libs.keyspace.records import Config, Node, Release
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
 from services.controller.releasing import Proposal
@@ -62,6 +62,22 @@ async def test_limits_and_tags_are_kept_apart(admin: Client, app: str) -> None:
     await admin("POST", f"{app}/config", {"memory": {"web": None}})
     shown = (await admin("GET", f"{app}/config")).json
     assert [shown[name] for name in ("memory", "cpu", "tags")] == [{}, {"web": 512}, {"rack": "a"}]
+
+
+async def test_tags_that_no_present_node_carries_are_refused(api: Api, admin: Client, app: str) -> None:
+    keys = api.controller.keyspace
+    for name, tags in (("n1", {"rack": "a", "disk": "ssd"}), ("n2", {"rack": "b"})):
+        await api.store.put(keys.nodes.key(name), Node(address="10.0.0.1", cpus=1, memory=1, tags=tags).encode())
+    await eventually(lambda: len(api.controller.picture.nodes.mirror.items()) == 2)
+    assert (await admin("POST", f"{app}/config", {"tags": {"rack": "a"}})).status == 201
+    answer = await admin("POST", f"{app}/config", {"tags": {"rack": "b", "disk": "ssd"}})
+    message = "No node carries disk=ssd rack=b. The nodes' tags: n1 (disk=ssd rack=a), n2 (rack=b)"
+    assert (answer.line, answer.json) == ("400 BAD REQUEST", {"tags": [message]})
+    assert (await admin("GET", f"{app}/config")).json["tags"] == {"rack": "a"}
+    for name in ("n1", "n2"):
+        await api.store.put(keys.nodes.key(name), Node(address="10.0.0.1", cpus=1, memory=1).encode())
+    assert (await admin("POST", f"{app}/config", {"values": {"A": "1"}})).status == 201
+    assert (await admin("POST", f"{app}/config", {"tags": {"rack": None}})).json["tags"] == {}
 
 
 async def test_values_are_never_stored_in_the_clear(admin: Client, app: str, store: MemoryStore) -> None:
@@ -186,7 +202,7 @@ async def test_a_bad_version_is_refused(admin: Client, built: str, version: Any,
 
 async def test_there_is_nothing_before_the_first_release(admin: Client, app: str) -> None:
     answer = await admin("POST", f"{app}/releases/rollback", {})
-    assert (answer.status, answer.json) == (400, {"detail": "version cannot be below 0"})
+    assert (answer.status, answer.json) == (400, {"detail": "There is no earlier release to go back to from v1"})
 
 
 @pytest.mark.parametrize("version", ["v99", "v0", "v" + "9" * 40])
