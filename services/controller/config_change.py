@@ -16,6 +16,9 @@ T = TypeVar("T")
 LONGEST_VALUE = 128 * 1024  # bytes of `KEY=value` with its end: Linux takes no longer argument (MAX_ARG_STRLEN)
 LARGEST_CONFIG = 512 * 1024  # bytes of all values together: a release must fit in one record
 
+LAST_PORT = 65535
+PLATFORMS_OWN = frozenset({"DEIS_APP", "DEIS_RELEASE", "DEIS_PROCESS", "DEIS_PROCESS_TYPE", "DEIS_PROCESS_NUMBER"})
+
 BAD_KEY = "Config keys must start with a letter or underscore and only contain [A-z0-9_]"
 BAD_TYPE = "Process types can only contain [a-z]"
 BAD_MEMORY = "Limit format: <number><unit>, where unit = B, K, M or G"
@@ -101,6 +104,10 @@ def _value(key: str, value: JsonValue) -> str:
     if len(key) + len(text.encode()) + 2 > LONGEST_VALUE:
         raise Refused(f"The value of {key} is longer than an environment can hold (128 KiB)")
     match key:
+        case _ if key in PLATFORMS_OWN:
+            raise Refused(f"{key} is set by the platform for every process and cannot be changed")
+        case "PORT" if not (re.fullmatch(r"[1-9][0-9]{0,4}", text) and int(text) <= LAST_PORT):
+            raise Refused("PORT must be a number from 1 to 65535: the port that web and cmd listen on")
         case "HEALTHCHECK_TIMEOUT" | "HEALTHCHECK_INITIAL_DELAY" if not re.fullmatch(r"[0-9]{1,6}", text):
             raise Refused(f"{key} must be a number of seconds")
         case "HEALTHCHECK_URL" if not re.fullmatch(r"/[!-~]*", text):

@@ -250,6 +250,7 @@ class Executor:
                 rollout=view.rollouts[step.release].document,
                 entry=entry,
                 values=self._unseal(view.app.uuid, view.release.config.values),
+                default_port=self._settings.deployer_default_port,
             )
             limit = self._settings.deployer_engine_limit
             await self._verb(view, self._limits.starts, limit, lambda: self._engine.start(spec))

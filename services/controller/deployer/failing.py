@@ -43,7 +43,18 @@ def _fate(view: View, entry: Planned, instance: Instance, out: Intentions) -> st
     if view.now < patience:
         out.look_at(patience)
         return ""
-    return f"did not pass its check within {limit:g} s: {verdict.reason}"
+    return f"did not pass its check within {limit:g} s: {verdict.reason}{_guessed(view, instance)}"
+
+
+def _guessed(view: View, instance: Instance) -> str:
+    """What to do where the port that was checked is nobody's word: not the image's, not the config's."""
+    filed = view.rollouts.get(instance.identity.release)
+    if filed is None or filed.document.port is not None or instance.port != view.policy.default_port:
+        return ""
+    return (
+        f"; the image exposes no port, so {instance.port} was tried: listen on $PORT, EXPOSE a port, "
+        "or run it as another process type"
+    )
 
 
 def fail(view: View, out: Intentions, draft: Rollout, reason: str, name: str = "") -> None:

@@ -20,6 +20,7 @@ from libs.keyspace.records import (
 )
 
 MEMORY = re.compile(r"(?P<number>\d+)(?P<unit>[BKMG]|[KMG]B)", re.IGNORECASE)  # v1's formats
+LAST_PORT = 65535
 UNITS = {"B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 LEAST_CPU_SHARES = 2  # the kernel's
 
@@ -33,11 +34,22 @@ class BadRecipe(ValueError):
 
 
 def recipe(  # noqa: PLR0913 - the records that it is made of
-    app: App, *, release: Release, build: Build, rollout: Rollout, entry: Planned, values: Mapping[str, str]
+    app: App,
+    *,
+    release: Release,
+    build: Build,
+    rollout: Rollout,
+    entry: Planned,
+    values: Mapping[str, str],
+    default_port: int,
 ) -> InstanceSpec:
-    """The instance that this entry plans. `values` is the release's config, unsealed. Raises `BadRecipe`."""
+    """The instance that this entry plans. `values` is the release's config, unsealed. Raises `BadRecipe`.
+
+    A routed type listens on the config's PORT, else on the port that the image exposes, else on the default one.
+    """
     identity = Identity(entry.id, app.id, app.uuid, entry.type, entry.number, release.number, entry.generation)
-    port = rollout.port if entry.type in ROUTED_TYPES else None
+    routed = entry.type in ROUTED_TYPES
+    port = (_port(values) or rollout.port or default_port) if routed else None
     line = build.procfile.get(entry.type)
     return InstanceSpec(
         identity=identity,
@@ -74,6 +86,15 @@ def _check(port: int | None, values: Mapping[str, str]) -> Check:
         return Check(tcp=TcpAction(), initial_delay_seconds=delay, timeout_seconds=timeout)
     action = HttpAction(path=path if path.startswith("/") else f"/{path}")
     return Check(http=action, initial_delay_seconds=delay, timeout_seconds=timeout)
+
+
+def _port(values: Mapping[str, str]) -> int | None:
+    given = values.get("PORT", "").strip()
+    if not given:
+        return None
+    if not re.fullmatch(r"[0-9]{1,5}", given, re.ASCII) or not 0 < int(given) <= LAST_PORT:
+        raise BadRecipe(f"PORT is {given!r}; it must be a number from 1 to {LAST_PORT}")
+    return int(given)
 
 
 def _seconds(values: Mapping[str, str], name: str, *, default: float) -> float:

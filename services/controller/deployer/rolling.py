@@ -59,7 +59,7 @@ def _with_image(view: View, draft: Rollout, out: Intentions) -> Rollout | None:
     if image is not None:
         running = [i for i in view.live.values() if i.identity.release == draft.release and i.image]
         digest = running[0].image if running else image.digest  # a lost record: what runs is the release's image
-        return draft.changed(image=digest, port=min(image.ports, default=view.policy.default_port))
+        return draft.changed(image=digest, port=min(image.ports, default=None))
     if refusal := view.refused.get(f"image/{draft.release}"):
         fail(view, out, draft, refusal.reason)
         return None

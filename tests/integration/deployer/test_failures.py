@@ -88,6 +88,20 @@ async def test_an_instance_that_never_passes_fails_at_the_startup_limit(platform
     assert "did not pass its check within 0.3 s: connection refused" in rollout.reason
 
 
+async def test_a_port_that_was_only_tried_is_said_so(platform: MemoryPlatform) -> None:
+    platform.memory.add_image("mute")
+    app = await platform.create()
+    await platform.change(app, settings=r.AppSettings(startup_limit_seconds=0.3))
+    platform.agents.passes = lambda _: False
+    rollout = await failed(platform, app, "mute", formation={"cmd": 1})
+    assert rollout.reason.endswith(
+        "; the image exposes no port, so 5000 was tried: listen on $PORT, EXPOSE a port, "
+        "or run it as another process type"
+    )
+    rollout = await failed(platform, app, "mute", values={"PORT": "8000"})
+    assert "was tried" not in rollout.reason
+
+
 async def test_an_instance_that_the_engine_never_runs_fails_at_the_startup_limit(platform: MemoryPlatform) -> None:
     platform.memory.add_image("asleep", behaviour="never")
     app = await platform.create()

@@ -15,17 +15,23 @@ MOMENT = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def made(
-    type_: str = "web", values: dict[str, str] | None = None, procfile: dict[str, str] | None = None, **config: Any
+    type_: str = "web",
+    values: dict[str, str] | None = None,
+    procfile: dict[str, str] | None = None,
+    port: int | None = 8080,
+    **config: Any,
 ) -> InstanceSpec:
     app = r.App(id="shop", uuid="u", owner="ann", created=MOMENT, updated=MOMENT)
     sealed = r.Config(uuid="c", owner="ann", values="", created=MOMENT, **config)
     release = r.Release(uuid="r", app="shop", owner="ann", number=3, summary="", config=sealed, created=MOMENT)
     build = r.Build(uuid="b", app="shop", owner="ann", image="shop", procfile=procfile or {}, created=MOMENT)
     rollout = r.Rollout(
-        app="shop", app_uuid="u", release=3, intent=1, epoch=1, since=MOMENT, image="sha256:1", port=8080
+        app="shop", app_uuid="u", release=3, intent=1, epoch=1, since=MOMENT, image="sha256:1", port=port
     )
     entry = r.Planned(id="a1", name="shop_v3.web.1-a1", type=type_, number=1, generation=2, planned=MOMENT)
-    return recipe(app, release=release, build=build, rollout=rollout, entry=entry, values=values or {})
+    return recipe(
+        app, release=release, build=build, rollout=rollout, entry=entry, values=values or {}, default_port=5000
+    )
 
 
 def test_a_process_type_of_the_procfile_runs_in_a_shell_without_the_images_entrypoint() -> None:
@@ -41,7 +47,7 @@ def test_cmd_without_an_entry_is_the_images_own_command() -> None:
 
 
 def test_the_platform_has_the_last_word_in_the_environment() -> None:
-    environment = made(values={"PORT": "1", "DEIS_APP": "other", "COLOUR": "red"}).environment
+    environment = made(values={"DEIS_APP": "other", "COLOUR": "red"}).environment
     assert environment == {
         "COLOUR": "red",
         "DEIS_APP": "shop",
@@ -50,6 +56,22 @@ def test_the_platform_has_the_last_word_in_the_environment() -> None:
         "DEIS_PROCESS_NUMBER": "1",
         "PORT": "8080",
     }
+
+
+def test_the_configs_port_is_the_one_that_is_checked_and_routed() -> None:
+    spec = made(values={"PORT": "8000"})
+    assert (spec.port, spec.environment["PORT"]) == (8000, "8000")
+
+
+def test_an_image_that_exposes_no_port_is_taken_to_listen_on_the_default_one() -> None:
+    spec = made(port=None)
+    assert (spec.port, spec.environment["PORT"]) == (5000, "5000")
+
+
+@pytest.mark.parametrize("value", ["http", "0", "65536", "-1", "80.0"])
+def test_a_port_that_is_none_is_refused(value: str) -> None:
+    with pytest.raises(BadRecipe, match="PORT"):
+        made(values={"PORT": value})
 
 
 def test_a_type_without_a_port_keeps_the_users_own_and_has_to_stay_up() -> None:
