@@ -77,6 +77,14 @@ class Conflict(ApiError):
         super().__init__(f"Changes of {app} are already in progress.\nNothing was changed by this request; try again.")
 
 
+class Superseded(ApiError):
+    """Another release came before this one was out, and has not its change."""
+
+    def __init__(self, number: int, by: int) -> None:
+        self.words = f"v{number} was superseded by v{by}"
+        super().__init__(f"{self.words} before it was deployed")
+
+
 class RolloutFailed(ApiError):
     """The change was written, but its instances did not come up."""
 
@@ -138,6 +146,7 @@ def error_table() -> ErrorTable:
             VersionMismatch: _errs(405),
             Conflict: _errs(409),
             StaleRevision: lambda error: _errs(409)(Conflict(error.key.rpartition("/")[2])),
+            Superseded: _says(409),
             RolloutFailed: _says(503),
             NotReady: _says(503, RETRY),
             StoreUnavailable: _away,

@@ -44,9 +44,11 @@ class Base:
         return content_of(self.build, self.release.config if self.release else None, self.values)
 
 
-def content_of(build: Build | None, config: Config | None, values: Mapping[str, str]) -> Content:
-    """A release's content, from its parts."""
-    content = Content(values=values)
+def content_of(
+    build: Build | None, config: Config | None, values: Mapping[str, str], *, build_uuid: str | None = None
+) -> Content:
+    """A release's content, from its parts; `build_uuid` is for those who have no more of the build."""
+    content = Content(build=build_uuid, values=values)
     if build is not None:
         content = replace(content, build=build.uuid, image=build.image, sha=build.sha)
     if config is not None:

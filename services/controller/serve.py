@@ -47,6 +47,7 @@ def build(settings: ControllerSettings, store: Store, client: aiohttp.ClientSess
     keyspace = Keyspace(settings.store_prefix)
     picture = Picture(store, keyspace)
     vault = open_vault(settings.home / "secrets" / "config.key")
+    events = Events(store, keyspace)
     return Controller(
         settings=settings,
         store=store,
@@ -55,8 +56,8 @@ def build(settings: ControllerSettings, store: Store, client: aiohttp.ClientSess
         vault=vault,
         accounts=Accounts(store, keyspace, picture, Passwords()),
         releasing=Releasing(store, keyspace, vault),
-        settling=Settling(picture, limit=settings.controller_wait_seconds),
-        events=Events(store, keyspace),
+        settling=Settling(picture, vault, events, limit=settings.controller_wait_seconds),
+        events=events,
         client=client,
         internal_token=internal_token(settings.internal_token, settings.home),
     )

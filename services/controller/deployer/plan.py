@@ -14,7 +14,7 @@ from services.controller.deployer.failing import fail, give_up, settle_failed
 from services.controller.deployer.intentions import Intentions, Plan
 from services.controller.deployer.rolling import roll, write
 from services.controller.deployer.settled import keep
-from services.controller.deployer.steps import ForgetApp, WriteRollout
+from services.controller.deployer.steps import ForgetApp, Happening, WriteRollout
 from services.controller.deployer.takeup import closed, moved_on, take_up
 from services.controller.deployer.view import View
 
@@ -78,7 +78,8 @@ def _overtaken(view: View, record: Rollout, revision: int) -> WriteRollout:
         reason=f"v{view.app.release} is wanted now",
         waiting="",
     )
-    return WriteRollout(over, revision)
+    words = f"v{record.release} was superseded by v{view.app.release}"
+    return WriteRollout(over, revision, Happening("superseded", words, record.release))
 
 
 def _destroy(view: View, out: Intentions) -> None:

@@ -108,15 +108,16 @@ class BuildsResource(Resource):
         build = read_build(await call.body(), app, by)
         base = await self._c.releasing.base(app)
         config = self._config(base, by)
-        summary = summarise(by, base.content, content_of(build, config, base.values))
+        content = content_of(build, config, base.values)
+        summary = summarise(by, base.content, content)
         formation = base.app.document.formation or default_formation(build)
         proposal = Proposal(by=by, summary=summary, config=config, build=build, build_is_new=True, formation=formation)
         released = await self._c.releasing.release(base, proposal)
         number = released.release.number
         await self._c.picture.apps.reach(released.revision)
         await self._c.events.record(app, "released", by, summary, release=number)
-        await self._c.settling.settled(released.app, number, released.revision)
-        headers = {"Deis-Release": str(number), "X-Deis-Release": str(number)}
+        out = await self._c.settling.out(released, base.content, content)
+        headers = {"Deis-Release": str(out), "X-Deis-Release": str(out)}
         return as_json(shapes.of_build(build), status=201, headers=headers)
 
     def _config(self, base: Base, by: str) -> Config:

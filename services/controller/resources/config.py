@@ -48,7 +48,8 @@ class ConfigResource(Resource):
             raise BadFields(values="All values together are longer than 512 KiB")
         config = self._config(base, change, by, values)
         self._refuse_unplaceable(change, config)
-        summary = summarise(by, base.content, content_of(base.build, config, values))
+        content = content_of(base.build, config, values)
+        summary = summarise(by, base.content, content)
         proposal = Proposal(by=by, summary=summary, config=config, build=base.build)
         released = await self._c.releasing.release(base, proposal)
         number = released.release.number
@@ -56,7 +57,7 @@ class ConfigResource(Resource):
         await self._c.events.record(app, "released", by, summary, release=number)
         shown = dict(values)
         if base.build is not None:
-            await self._c.settling.settled(released.app, number, released.revision)
+            number = await self._c.settling.out(released, base.content, content)
             shown |= {"DEIS_APP": app.id, "DEIS_RELEASE": f"v{number}"}
         headers = {"Deis-Release": str(number), "X-Deis-Release": str(number)}
         return as_json(shapes.of_config(app, config, shown), status=201, headers=headers)

@@ -15,7 +15,7 @@ from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import BadFields, BadRequest, NotFound
 from services.controller.fields import Body
 from services.controller.pages import paginated
-from services.controller.releasing import Proposal
+from services.controller.releasing import Proposal, content_of
 from services.controller.summary import rolled_back
 
 BELOW = "version cannot be below 0"
@@ -85,13 +85,15 @@ class ReleasesResource(Resource):
         build = await self._build(app, earlier.document)
         if build is None and base.build is not None:
             raise BadRequest(f"No build associated with release v{number}")
-        proposal = Proposal(by=by, summary=summary, config=earlier.document.config, build=build)
+        config = earlier.document.config
+        proposal = Proposal(by=by, summary=summary, config=config, build=build)
         released = await self._c.releasing.release(base, proposal)
         latest = released.release.number
         await self._c.picture.apps.reach(released.revision)
         await self._c.events.record(app, "released", by, summary, release=latest)
         if build is not None:
-            await self._c.settling.settled(released.app, latest, released.revision)
+            content = content_of(build, config, self._c.vault.unseal(app.uuid, config.values))
+            latest = await self._c.settling.out(released, base.content, content)
         return as_json({"version": latest}, status=201)
 
     def _before(self, app: App) -> int:

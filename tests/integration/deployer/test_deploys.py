@@ -151,6 +151,7 @@ async def test_a_new_intent_supersedes_a_running_rollout(platform: MemoryPlatfor
     overtaken = await platform.rollout(app, 3)
     assert overtaken is not None
     assert overtaken.phase == "superseded"
+    assert "v3 was superseded by v4" in await platform.messages(app)
 
 
 async def test_types_that_the_new_build_lacks_end_after_the_deploy_succeeded(platform: MemoryPlatform) -> None:
