@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from libs.keyspace.records import App, Build, Config, Domain, Event, Release, User
+from libs.keyspace.records import App, Build, Config, Domain, Event, Evidence, Release, User
 from services.controller.process_types import fitted
 from services.controller.processes import Process
+from services.controller.standing import Standing
 
 Shape = dict[str, JsonValue]
 
@@ -84,8 +85,8 @@ def of_build(build: Build) -> Shape:
     }
 
 
-def of_release(release: Release) -> Shape:
-    """A release."""
+def of_release(release: Release, standing: Standing) -> Shape:
+    """A release, and what has become of it: v1 did not tell."""
     return {
         "uuid": release.uuid,
         "app": release.app,
@@ -96,7 +97,15 @@ def of_release(release: Release) -> Shape:
         "summary": release.summary,
         "config": release.config.uuid,
         "build": release.build,
+        "state": standing.state,
+        "reason": standing.reason,
     }
+
+
+def of_evidence(evidence: Evidence) -> Shape:
+    """A phase of a rollout that is over."""
+    seconds = round((evidence.ended - evidence.began).total_seconds(), 3)
+    return {"phase": evidence.phase, "seconds": seconds, "note": evidence.note}
 
 
 def of_process(app: App, process: Process) -> Shape:

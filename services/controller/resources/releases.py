@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from aiohttp import web
 from pydantic import JsonValue
@@ -16,6 +17,7 @@ from services.controller.errors import BadFields, BadRequest, NotFound
 from services.controller.fields import Body
 from services.controller.pages import paginated
 from services.controller.releasing import Proposal, content_of
+from services.controller.standing import standing
 from services.controller.summary import rolled_back
 
 BELOW = "version cannot be below 0"
@@ -55,16 +57,26 @@ class ReleasesResource(Resource):
         """The releases, newest first; one whose writer has not flipped the app to it yet is not shown."""
         app = self._c.app(call)
         releases = [release for release in self._c.picture.releases_of(app.uuid) if release.number <= app.latest]
-        return as_json(paginated(call.request.url, releases, shapes.of_release))
+        shape = self._shape(app)
+        return as_json(paginated(call.request.url, releases, shape))
 
     async def show(self, call: Call) -> web.Response:
-        """One release."""
+        """One release, with the evidence of its rollouts."""
         app = self._c.app(call)
         number = call.parameter("version")[1:]
         release = self._c.picture.release(app.uuid, int(number)) if len(number) < 10 else None
         if release is None or release.number > app.latest:
             raise NotFound
-        return as_json(shapes.of_release(release))
+        rollout = self._c.picture.rollouts.mirror.get(app.uuid, release.number)
+        evidence = [shapes.of_evidence(phase) for phase in rollout.evidence] if rollout else []
+        return as_json({**self._shape(app)(release), "evidence": evidence})
+
+    def _shape(self, app: App) -> Callable[[Release], shapes.Shape]:
+        """How a release of this app looks now."""
+        picture = self._c.picture
+        rollouts = {rollout.release: rollout for rollout in picture.rollouts_of(app.uuid)}
+        running = {instance.release for _, instance in picture.instances_of(app.uuid)}
+        return lambda release: shapes.of_release(release, standing(release, app, rollouts, running))
 
     async def roll_back(self, call: Call) -> web.Response:
         """Make a release of an earlier one's build and config, and wait until it is out.

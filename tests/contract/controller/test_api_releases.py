@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from libs.keyspace.document import now
-from libs.keyspace.records import Config, Node, Release
+from libs.keyspace.records import Config, Evidence, Node, Release
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
 from services.controller.releasing import Proposal
@@ -97,8 +97,40 @@ async def test_a_build_is_a_release_and_starts_the_app(admin: Client, app: str) 
     assert (await versions(admin, app))[0] == (2, "admin deployed acme/hello:1")
     assert (await admin("GET", f"{app}/builds/{answer.json['uuid']}")).json == answer.json
     release = (await admin("GET", f"{app}/releases/v2")).json
-    assert list(release) == ["uuid", "app", "owner", "created", "updated", "version", "summary", "config", "build"]
+    fields = ["uuid", "app", "owner", "created", "updated", "version", "summary", "config", "build"]
+    assert list(release) == [*fields, "state", "reason", "evidence"]
     assert release["build"] == answer.json["uuid"]
+
+
+async def test_the_history_tells_what_runs_and_what_failed(api: Api, admin: Client, built: str) -> None:
+    api.deployer.failing["acme/bad:1"] = "it does not start"
+    await admin("POST", f"{built}/builds", {"image": "acme/bad:1"})
+    await eventually(lambda: state_is(admin, built, 2, "current"))
+    listed = (await admin("GET", f"{built}/releases")).json["results"]
+    told = [(one["version"], one["state"], one["reason"]) for one in listed]
+    assert told == [(3, "failed", "it does not start"), (2, "current", ""), (1, "", "")]
+    api.deployer.failing.clear()
+    await config(admin, built, A="1")
+    listed = (await admin("GET", f"{built}/releases")).json["results"]
+    assert [one["state"] for one in listed] == ["current", "failed", "", ""]
+
+
+async def state_is(client: Client, app: str, number: int, state: str) -> bool:
+    return bool((await client("GET", f"{app}/releases/v{number}")).json["state"] == state)
+
+
+async def test_a_release_tells_how_long_its_phases_took(api: Api, admin: Client, built: str) -> None:
+    rollouts = Shelf(api.store, api.controller.keyspace.rollouts)
+    began = now()
+    phases = (Evidence(phase="starting", began=began, ended=began + timedelta(seconds=1.5), note="cmd.1 to start"),)
+    app = api.controller.picture.apps.mirror.get("hello")
+    assert app is not None
+    changed = await rollouts.update(lambda rollout: rollout.changed(evidence=phases), app.uuid, 2)
+    assert changed is not None
+    await api.controller.picture.rollouts.reach(changed.revision)
+    shown = (await admin("GET", f"{built}/releases/v2")).json
+    assert shown["evidence"] == [{"phase": "starting", "seconds": 1.5, "note": "cmd.1 to start"}]
+    assert all("evidence" not in one for one in (await admin("GET", f"{built}/releases")).json["results"])
 
 
 async def test_builds_are_listed_newest_first(admin: Client, built: str) -> None:

@@ -1,0 +1,45 @@
+"""What has become of a release: whether it runs, is on its way, failed, or was overtaken. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from libs.keyspace.records import App, Release, Rollout
+
+State = Literal["current", "deploying", "failed", "superseded", ""]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A release's state, empty for one that ran and was replaced; and the reason of a failure."""
+
+    state: State
+    reason: str = ""
+
+
+def current(app: App, wanted: Rollout | None, running: Collection[int]) -> int:
+    """The release that the app runs: the wanted one once it was out, till then the latest other; 0 is none."""
+    if _out(wanted) or (wanted is None and app.release in running):
+        return app.release
+    return max((number for number in running if number != app.release), default=0)
+
+
+def standing(release: Release, app: App, rollouts: Mapping[int, Rollout], running: Collection[int]) -> Standing:
+    """How a release stands. `running` are the releases that have instances."""
+    rollout = rollouts.get(release.number)
+    reason = rollout.reason if rollout is not None else ""
+    if release.number == app.release and release.build is None:
+        return Standing("current", reason)
+    if release.number == current(app, rollouts.get(app.release), running):
+        return Standing("current", reason)
+    if rollout is not None and rollout.phase == "failed" and not _out(rollout):
+        return Standing("failed", reason)
+    if release.number == app.release:
+        return Standing("deploying", reason)
+    return Standing("") if release.build is None or _out(rollout) else Standing("superseded", reason)
+
+
+def _out(rollout: Rollout | None) -> bool:
+    return rollout is not None and (rollout.phase == "done" or rollout.succeeded is not None)
