@@ -98,12 +98,12 @@ async def test_writers_of_different_kinds_keep_each_others_changes(apis: tuple[A
     assert len((await admin("GET", "/v1/apps/hello/config")).json["values"]) == 10
 
 
-async def test_everything_is_read_again_from_the_store(apis: tuple[Api, Api], etcd: EtcdServer) -> None:
+async def test_everything_is_read_again_from_the_store(apis: tuple[Api, Api], etcd: EtcdServer, prefix: str) -> None:
     one, two = apis
     admin = await one.client.joined("admin")
     await admin("POST", "/v1/apps", {"id": "hello"})
     await admin("POST", "/v1/apps/hello/config", {"values": {"SECRET": "correct horse"}})
-    dump = etcd.ctl("get", "--prefix", "/")
+    dump = etcd.ctl("get", "--prefix", prefix)
     assert "correct horse" not in dump
     assert admin.token not in dump
     assert "opensesame" not in dump
