@@ -18,6 +18,7 @@ from deploy.local import platform
 from deploy.local.engine import docker
 from deploy.local.settings import LocalSettings
 from deploy.local.steps import console, step
+from libs.daemon import files
 
 APP = "hello"
 IMAGE = "deis-example-hello"
@@ -124,10 +125,9 @@ def account(settings: LocalSettings, deis: Deis) -> str:
             return "logged in from an earlier run"
         deis("login", settings.controller_url, "--username", "demo", "--password", mine.read_text())
         return "logged in as demo"
-    mine.touch(mode=0o600)
+    files.create(mine, secrets.token_urlsafe(16))
     if deis.user is not None:
         os.chown(mine, deis.user, -1)
-    mine.write_text(secrets.token_urlsafe(16))
     login = ("--username", "demo", "--password", mine.read_text(), "--email", "demo@example.com")
     try:
         deis("register", settings.controller_url, *login)

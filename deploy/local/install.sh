@@ -44,10 +44,10 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 stamp=.venv/.installed-from
-if ! cmp -s requirements.lock "$stamp" 2>/dev/null; then
+if ! cat requirements.lock pyproject.toml | cmp -s - "$stamp"; then
   echo "Installing Python packages of requirements.lock into .venv"
   [ -x .venv/bin/python ] || "$python" -m venv .venv
   .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
   .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-  cp requirements.lock "$stamp"
+  cat requirements.lock pyproject.toml >"$stamp"
 fi

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from libs.daemon import files
 
 HEADER = "Authorization"
 
@@ -22,24 +22,11 @@ def internal_token(configured: str, home: Path) -> str:
     path = home / "secrets" / "internal.token"
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _make(path)
+        files.create(path, secrets.token_hex(32) + "\n")
     token = path.read_text().strip()
     if not token:
         raise ValueError(f"{path} is empty; remove it, and it is made anew, or write a token into it")
     return token
-
-
-def _make(path: Path) -> None:
-    """Whole or not at all, and never over another's: written aside, then linked into place."""
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=".internal.token.")  # made with mode 0600
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
-        Path(path).hardlink_to(aside)
-    except FileExistsError:
-        pass  # another daemon was first
-    finally:
-        Path(aside).unlink()
 
 
 def header(token: str) -> dict[str, str]:

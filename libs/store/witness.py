@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import threading
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any, Self
 
 import structlog
 
+from libs.daemon import files
 from libs.store.driver import Judge
 from libs.store.errors import StoreHeld
 from libs.store.store import Identity
@@ -79,17 +79,7 @@ class Witness:
                 "held": self.held,
                 "stranger": asdict(self.stranger) if self.stranger else None,
             }
-            self._replace(path, json.dumps(kept))
-
-    @staticmethod
-    def _replace(path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".new")
-        with draft.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+            files.replace(path, json.dumps(kept))
 
     def inspect(self) -> Judge:
         """Before a request: raises `StoreHeld`, or returns the judge of its answer (see `driver.Inspect`)."""

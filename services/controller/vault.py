@@ -7,11 +7,12 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from libs.daemon import files
 
 NONCE = 12  # bytes (NIST SP 800-38D §5.2.1.1), random for each sealing
 KEY = 32  # bytes
@@ -65,23 +66,8 @@ def open_vault(path: Path) -> Vault:
     """
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _make_key_file(path)
+        files.create(path, f"{secrets.token_hex(4)} {base64.b64encode(os.urandom(KEY)).decode()}\n")
     return Vault(read_keys(path.read_text()))
-
-
-def _make_key_file(path: Path) -> None:
-    """Appears whole or not at all, and never replaces one that is there."""
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(f"{secrets.token_hex(4)} {base64.b64encode(os.urandom(KEY)).decode()}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(fresh, path)
-    finally:
-        fresh.unlink()
 
 
 def read_keys(text: str) -> dict[str, bytes]:

@@ -6,13 +6,12 @@ Only for a logger that knows nothing: it tells what the one before had. Losing i
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
 import structlog
 
+from libs.daemon import files
 from services.log_agent.position import BadPosition, Position
 
 log = structlog.get_logger("log_agent")
@@ -50,15 +49,7 @@ class Cursors:
         """Write the file, whole or not at all, if something changed."""
         if self._positions == self._saved:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, aside = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(self._positions, file)
-            Path(aside).replace(self._path)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
+        files.replace(self._path, json.dumps(self._positions))
         self._saved = dict(self._positions)
 
 

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from libs.daemon import files
+
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel allows 107, and HAProxy adds a suffix while it binds
 
 
@@ -71,10 +73,5 @@ def replace(path: Path, text: str) -> bool:
             return False
     except FileNotFoundError:
         pass
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    files.replace(path, text)
     return True

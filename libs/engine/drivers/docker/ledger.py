@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TypeVar
 
 import structlog
 
+from libs.daemon import files
 from libs.engine.addresses import Ledger
 
 T = TypeVar("T")
@@ -48,9 +48,5 @@ class LedgerFile:
 
     def _write(self, ledger: Ledger) -> None:
         resting = {str(address): until for address, until in sorted(ledger.resting.items())}
-        draft = self.path.with_suffix(".new")
-        with draft.open("w") as file:
-            json.dump({"last": None if ledger.last is None else str(ledger.last), "resting": resting}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self.path)
+        last = None if ledger.last is None else str(ledger.last)
+        files.replace(self.path, json.dumps({"last": last, "resting": resting}))
