@@ -38,6 +38,6 @@ async def open_store(settings: Settings, *, name: str) -> AsyncIterator[Guard]:
 async def open_store_for(daemon: Daemon, settings: Settings) -> AsyncIterator[Guard]:
     """The configured store for a daemon, which is not ready while the store is held, and says why."""
     async with open_store(settings, name=daemon.name) as guard:
-        daemon.ready["a store that it knows; this one is held at the door"] = lambda: guard.held is None
+        daemon.ready["store not held at the door"] = lambda: guard.held is None
         daemon.facts["store"] = lambda: guard.held or guard.lost or "known"
         yield guard
