@@ -17,7 +17,7 @@ LONGEST_VALUE = 128 * 1024  # bytes of `KEY=value` with its end: Linux takes no 
 LARGEST_CONFIG = 512 * 1024  # bytes of all values together: a release must fit in one record
 
 LAST_PORT = 65535
-PLATFORMS_OWN = frozenset({"DEIS_APP", "DEIS_RELEASE", "DEIS_PROCESS", "DEIS_PROCESS_TYPE", "DEIS_PROCESS_NUMBER"})
+PLATFORMS_OWN = frozenset({"DEIS_APP", "DEIS_RELEASE", "DEIS_PROCESS"})
 
 BAD_KEY = "Config keys must start with a letter or underscore and only contain [A-z0-9_]"
 BAD_TYPE = "Process types can only contain [a-z]"

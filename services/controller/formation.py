@@ -24,10 +24,15 @@ def read_scale(body: Body, *, most: int) -> dict[str, int]:
     counts = {type_: _count(value) for type_, value in body.items()}
     if any(count < 0 for count in counts.values()):
         raise BadRequest(NOT_NEGATIVE)
-    for type_, count in counts.items():
-        if count > most:
-            raise BadRequest(f"Must be less than or equal to {most}: {type_} was asked to be {count}")
+    refuse_too_many(counts, most=most)
     return counts
+
+
+def refuse_too_many(formation: Mapping[str, int], *, most: int) -> None:
+    """Raise `BadRequest` for more instances of an app, of all types together, than one may have."""
+    if (total := sum(formation.values())) > most:
+        asked = ", ".join(f"{type_}={count}" for type_, count in sorted(formation.items()))
+        raise BadRequest(f"Must be less than or equal to {most} in all: {asked[:200]} would be {total}")
 
 
 def _count(value: JsonValue) -> int:

@@ -18,4 +18,4 @@ class ControllerSettings(Settings):
         1200.0, gt=0, description="how long a request waits for the rollout that it began; the rollout goes on"
     )
     internal_token: str = Field("", description="token between daemons; empty: the file secrets/internal.token in home")
-    controller_most_instances: int = Field(1000, ge=1, description="largest scale of one process type")
+    controller_most_instances: int = Field(1000, ge=1, description="most instances of an app, all types together")

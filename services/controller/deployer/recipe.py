@@ -56,22 +56,11 @@ def recipe(  # noqa: PLR0913 - the records that it is made of
         image=rollout.image,
         command=("/bin/sh", "-c", line) if line else None,
         entrypoint=() if line else None,
-        environment=_environment(identity, port, values),
+        environment=values,
         port=port,
         check=_check(port, values).model_dump_json(exclude_none=True),
         limits=_limits(release, entry.type),
     )
-
-
-def _environment(identity: Identity, port: int | None, values: Mapping[str, str]) -> dict[str, str]:
-    """The config, and over it what the platform says of the instance."""
-    said = {
-        "DEIS_APP": identity.app,
-        "DEIS_RELEASE": f"v{identity.release}",
-        "DEIS_PROCESS_TYPE": identity.type,
-        "DEIS_PROCESS_NUMBER": str(identity.number),
-    }
-    return {**values, **said, **({"PORT": str(port)} if port is not None else {})}
 
 
 def _check(port: int | None, values: Mapping[str, str]) -> Check:

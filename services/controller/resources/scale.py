@@ -11,7 +11,7 @@ from libs.keyspace.records import App
 from libs.store.shelf import Shelf
 from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import NotFound
-from services.controller.formation import read_scale, refuse_unknown_types
+from services.controller.formation import read_scale, refuse_too_many, refuse_unknown_types
 from services.controller.process_types import fitted
 
 
@@ -48,7 +48,9 @@ class ScaleResource(Resource):
                 raise NotFound
             same = base.build is not None and present.release == base.app.document.release
             formation = fitted(present.formation, base.build) if base.build and same else present.formation
-            return present.changed(formation={**formation, **counts}, updated=now())
+            wanted = {**formation, **counts}
+            refuse_too_many(wanted, most=self._c.settings.controller_most_instances)
+            return present.changed(formation=wanted, updated=now())
 
         stored = await self._apps.update(change, app.id)
         if stored is None:

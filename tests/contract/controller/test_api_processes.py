@@ -49,7 +49,7 @@ async def test_types_that_are_not_named_stay(admin: Client, app: str) -> None:
         ({"cmd": "x"}, "Invalid scaling format: invalid literal for int() with base 10: 'x'"),
         ({"cmd": None}, "Invalid scaling format: invalid literal for int() with base 10: 'None'"),
         ({"cmd": {}}, "Invalid scaling format: invalid literal for int() with base 10: '{}'"),
-        ({"cmd": 10**20}, f"Must be less than or equal to 1000: cmd was asked to be {10**20}"),
+        ({"cmd": 10**20}, f"Must be less than or equal to 1000 in all: cmd={10**20} would be {10**20}"),
     ],
 )
 async def test_a_bad_scale_is_refused_and_changes_nothing(
@@ -58,6 +58,14 @@ async def test_a_bad_scale_is_refused_and_changes_nothing(
     answer = await admin("POST", f"{built}/scale", body)
     assert (answer.line, answer.json) == ("400 BAD REQUEST", {"detail": detail})
     assert (await admin("GET", built)).json["structure"] == {"cmd": 1}
+
+
+async def test_the_types_of_an_app_share_one_limit(admin: Client, app: str) -> None:
+    await admin("POST", f"{app}/builds", {"image": "a", "procfile": {"web": "x", "worker": "y"}})
+    assert (await admin("POST", f"{app}/scale", {"web": 600})).status == 204
+    answer = await admin("POST", f"{app}/scale", {"worker": 401})
+    assert answer.line == "400 BAD REQUEST"
+    assert answer.json["detail"].startswith("Must be less than or equal to 1000 in all: cmd=1, web=600, worker=401")
 
 
 async def test_an_app_without_a_build_cannot_be_scaled(admin: Client, app: str) -> None:

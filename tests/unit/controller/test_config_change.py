@@ -67,7 +67,7 @@ def test_good_fields_are_taken(field: str, given: Any, read: dict[str, Any]) -> 
         ("values", {"PORT": "65536"}, "PORT must be a number from 1 to 65535: the port that web and cmd listen on"),
         *(
             ("values", {key: "x"}, f"{key} is set by the platform for every process and cannot be changed")
-            for key in ("DEIS_APP", "DEIS_RELEASE", "DEIS_PROCESS", "DEIS_PROCESS_TYPE", "DEIS_PROCESS_NUMBER")
+            for key in ("DEIS_APP", "DEIS_RELEASE", "DEIS_PROCESS")
         ),
         ("values", [1], 'Expected a dictionary of items but got type "list".'),
         ("values", "{", "Value must be valid JSON."),

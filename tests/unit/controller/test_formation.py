@@ -45,6 +45,8 @@ def test_a_negative_count_is_refused_in_v1s_words(value: Any) -> None:
 
 
 def test_a_count_beyond_the_limit_is_refused() -> None:
+    with pytest.raises(BadRequest, match=r"less than or equal to 10 in all: web=6, worker=5 would be 11"):
+        read_scale({"web": 6, "worker": 5}, most=10)
     with pytest.raises(BadRequest, match="less than or equal to 10"):
         read_scale({"web": 10**30}, most=10)
 

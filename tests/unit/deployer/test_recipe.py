@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.engine import InstanceSpec, Limits
+from libs.engine.labels import environment
 from libs.keyspace import records as r
 from services.controller.deployer.recipe import BadRecipe, memory_bytes, recipe
 
@@ -47,25 +48,24 @@ def test_cmd_without_an_entry_is_the_images_own_command() -> None:
 
 
 def test_the_platform_has_the_last_word_in_the_environment() -> None:
-    environment = made(values={"DEIS_APP": "other", "COLOUR": "red"}).environment
-    assert environment == {
+    seen = environment(made(values={"DEIS_APP": "other", "COLOUR": "red"}))
+    assert seen == {
         "COLOUR": "red",
         "DEIS_APP": "shop",
         "DEIS_RELEASE": "v3",
-        "DEIS_PROCESS_TYPE": "web",
-        "DEIS_PROCESS_NUMBER": "1",
+        "DEIS_PROCESS": "web.1",
         "PORT": "8080",
     }
 
 
 def test_the_configs_port_is_the_one_that_is_checked_and_routed() -> None:
     spec = made(values={"PORT": "8000"})
-    assert (spec.port, spec.environment["PORT"]) == (8000, "8000")
+    assert (spec.port, environment(spec)["PORT"]) == (8000, "8000")
 
 
 def test_an_image_that_exposes_no_port_is_taken_to_listen_on_the_default_one() -> None:
     spec = made(port=None)
-    assert (spec.port, spec.environment["PORT"]) == (5000, "5000")
+    assert (spec.port, environment(spec)["PORT"]) == (5000, "5000")
 
 
 @pytest.mark.parametrize("value", ["http", "0", "65536", "-1", "80.0"])
@@ -77,7 +77,7 @@ def test_a_port_that_is_none_is_refused(value: str) -> None:
 def test_a_type_without_a_port_keeps_the_users_own_and_has_to_stay_up() -> None:
     spec = made("worker", values={"PORT": "1", "HEALTHCHECK_URL": "/"}, procfile={"worker": "work"})
     assert spec.port is None
-    assert spec.environment["PORT"] == "1"
+    assert environment(spec)["PORT"] == "1"
     assert r.Check.model_validate_json(spec.check) == r.Check(stays_up=r.StaysUp())
 
 
