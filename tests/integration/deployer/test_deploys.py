@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from libs.engine import Instance
+from libs.engine.labels import environment
 from libs.keyspace import records as r
 from tests.support.deployer.platform import MemoryPlatform
 from tests.support.waiting import eventually
@@ -16,10 +17,10 @@ async def test_a_first_deploy_starts_what_the_formation_says(platform: MemoryPla
     assert rollout.port == 8080
     assert rollout.waiting == rollout.reason == ""
     assert await platform.events(app) == ["deployed"]
-    spec = next(iter(platform.host.rows.values())).spec
-    assert spec.environment["GREETING"] == "hello"
-    assert spec.environment["PORT"] == "8080"
-    assert spec.environment["DEIS_RELEASE"] == "v2"
+    seen = environment(next(iter(platform.host.rows.values())).spec)
+    assert seen["GREETING"] == "hello"
+    assert seen["PORT"] == "8080"
+    assert seen["DEIS_RELEASE"] == "v2"
 
 
 async def test_the_evidence_tells_each_phase_in_order(platform: MemoryPlatform) -> None:
