@@ -17,6 +17,7 @@ from yarl import URL
 from libs.client.api.controller import controller_host, controller_url
 from libs.client.api.errors import (
     AnswerOverdue,
+    ConnectionBroken,
     ControllerUnreachable,
     NotAController,
     NotAuthenticated,
@@ -111,12 +112,12 @@ class Connection:
         """Write. `patient` waits as long as the controller works on it, as a deploy needs. Errors: as `get`."""
         seconds, asked = None if patient else self._seconds, dict(body or {})
         status, reason, reply = await self._ask("POST", path, body=asked, seconds=seconds)
-        return self._checked(path, status, reason, reply, asked)
+        return self._checked(path, status, reason, reply, asked, changing=True)
 
     async def delete(self, path: str, *, patient: bool = False) -> Reply:
         """Remove. Errors and `patient`: as `post`."""
         status, reason, reply = await self._ask("DELETE", path, seconds=None if patient else self._seconds)
-        return self._checked(path, status, reason, reply)
+        return self._checked(path, status, reason, reply, changing=True)
 
     async def greet(self) -> None:
         """Make sure that a Deis controller answers: it is the one that says 401 to a stranger at `/v1/`.
@@ -161,8 +162,15 @@ class Connection:
         reply = Reply(self.url, response.status, response.headers, content)
         return response.status, response.reason or "", reply
 
-    def _checked(
-        self, path: str, status: int, reason: str, reply: Reply, asked: Mapping[str, object] | None = None
+    def _checked(  # noqa: PLR0913 - an answer, and what was asked
+        self,
+        path: str,
+        status: int,
+        reason: str,
+        reply: Reply,
+        asked: Mapping[str, object] | None = None,
+        *,
+        changing: bool = False,
     ) -> Reply:
         if 200 <= status < 300:
             return reply
@@ -170,6 +178,8 @@ class Connection:
             place = reply.headers.get("Location", "another place")
             raise NotAController(self.url, f"it redirects to {place}: log in there if that is your controller")
         if API_VERSION not in reply.headers and status in {404, 502, 503, 504}:  # a router's, not a controller's
+            if changing and status in {502, 504}:  # it passed the request on and got no answer (RFC 9110 §15.6)
+                raise ConnectionBroken(self.url, f"the router says {status} {reason}", changed=True)
             raise ControllerUnreachable(self.url, f"what answers there says {status} {reason}", start_it(self.host))
         raise refusal(status, reason, path, _decoded(reply), asked)
 

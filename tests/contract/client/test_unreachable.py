@@ -95,6 +95,14 @@ async def test_a_router_without_a_controller_behind_it_is_told_apart(deis: Deis,
     assert "Is the controller running" in told.err
 
 
+async def test_a_change_whose_answer_the_router_lost_may_have_been_made(deis: Deis, stand_in: StandIn) -> None:
+    stand_in.answers["POST /v1/apps/paper/builds"] = says(502, "<h1>Bad Gateway</h1>", reason="Bad Gateway")
+    told = await deis("pull", "example:v1", "-a", "paper", status=1)
+    assert "502 Bad Gateway" in told.err
+    assert "may have been made" in told.err
+    assert "deis releases" in told.err
+
+
 async def test_a_redirect_is_told_and_not_followed_with_the_token(deis: Deis, stand_in: StandIn) -> None:
     headers = {"Location": "https://deis.example.com/v1/apps"}
     stand_in.answers["GET /v1/apps"] = says(301, "", headers=headers)
