@@ -1,12 +1,14 @@
 """The engine seam: single instances on whatever runs containers.
 
-`engine` is the protocol (`Engine`, and the narrow optional seams `Images`, `Logs` beside it), `drivers/` its
+`engine` is the protocol (`Engine`, and the narrow optional seams `Images`, `Logs`, `Exec` beside it), `drivers/` its
 implementations (`docker`, `memory`; the file's name is the configured name).
 """
 
 from libs.engine.engine import (
     Engine,
     EngineEvent,
+    Exec,
+    Executed,
     Identity,
     Image,
     Images,
@@ -22,6 +24,7 @@ from libs.engine.errors import (
     AddressesExhausted,
     EngineError,
     EngineUnavailable,
+    ExecTimedOut,
     ImageNotFound,
     InstanceRefused,
 )
@@ -32,6 +35,9 @@ __all__ = [
     "EngineError",
     "EngineEvent",
     "EngineUnavailable",
+    "Exec",
+    "ExecTimedOut",
+    "Executed",
     "Identity",
     "Image",
     "ImageNotFound",

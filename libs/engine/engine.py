@@ -53,7 +53,7 @@ class InstanceSpec:
     entrypoint: tuple[str, ...] | None = None  # None: the image's own
     environment: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
-    check: str = ""  # the readiness check as JSON (`records.Check`); empty: none
+    checks: str = ""  # its probes as JSON (`records.Checks`); empty: none
     limits: Limits = Limits()
 
     @property
@@ -71,7 +71,8 @@ class Instance:
     state: State
     address: str | None = None  # kept for the instance's whole life
     port: int | None = None
-    check: str = ""
+    checks: str = ""
+    memory: int | None = None  # its limit, bytes
     image: str = ""
     restarts: int = 0
     exit_code: int | None = None  # of the last run; None while the first one runs
@@ -184,5 +185,26 @@ class Logs(Protocol):
         """Its output with times >= `since` (ns); ends when the instance stopped and all was read.
 
         Raises `EngineUnavailable` when the stream broke. An absent instance has none.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """How a command ended."""
+
+    code: int
+    output: str  # the end of what it wrote, both streams, at most 1 KiB
+
+
+@runtime_checkable
+class Exec(Protocol):
+    """Optional seam: a command in a running instance, without input."""
+
+    async def execute(self, name: str, command: tuple[str, ...], *, seconds: float) -> Executed:
+        """Run it as the instance's own process would: its user, environment and folder.
+
+        Raises `ExecTimedOut` after `seconds` (the command is killed where that can be done), `InstanceRefused` where it
+        cannot be run there: no such program, the instance does not run or is absent.
         """
         ...

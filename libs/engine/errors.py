@@ -29,6 +29,16 @@ class InstanceRefused(EngineError):
         self.reason = reason
 
 
+class ExecTimedOut(EngineError):
+    """A command in an instance did not end in time; `seconds` were given to it."""
+
+    def __init__(self, name: str, command: tuple[str, ...], seconds: float) -> None:
+        super().__init__(f"{' '.join(command)!r} in {name} did not end within {seconds:g} s")
+        self.name = name
+        self.command = command
+        self.seconds = seconds
+
+
 class AddressesExhausted(EngineError):
     """No address is free on the platform's network (those in quarantine count as taken)."""
 

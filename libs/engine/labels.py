@@ -1,7 +1,7 @@
 """Who an instance is, as the engine carries it: labels, and the environment that its process sees.
 
 The labels alone tell an instance from a stranger, so a platform that lost its records still knows what runs. Values are
-strings; a port or check that is not there has no label.
+strings; what is not there has no label.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Labelled:
 
     identity: Identity
     port: int | None = None
-    check: str = ""
+    checks: str = ""
+    memory: int | None = None
 
 
 def labels(spec: InstanceSpec, platform: str) -> dict[str, str]:
@@ -43,8 +44,10 @@ def labels(spec: InstanceSpec, platform: str) -> dict[str, str]:
     }
     if spec.port is not None:
         found[PREFIX + "port"] = str(spec.port)
-    if spec.check:
-        found[PREFIX + "check"] = spec.check
+    if spec.checks:
+        found[PREFIX + "checks"] = spec.checks
+    if spec.limits.memory is not None:
+        found[PREFIX + "memory"] = str(spec.limits.memory)
     return found
 
 
@@ -61,7 +64,8 @@ def read(found: Mapping[str, str]) -> Labelled:
             generation=_number(found, "generation") if PREFIX + "generation" in found else 0,
         ),
         port=_port(found) if PREFIX + "port" in found else None,
-        check=found.get(PREFIX + "check", ""),
+        checks=found.get(PREFIX + "checks", ""),
+        memory=_number(found, "memory") if PREFIX + "memory" in found else None,
     )
 
 

@@ -23,7 +23,7 @@ def target_of(instance: Instance) -> Target | None:
     """The target of an instance, None while it does not run. One without a check gets the default for what it has."""
     if instance.state != "running":
         return None
-    check = instance.check
+    check = instance.checks.readiness if instance.checks is not None else None
     if check is None:
         check = Check(stays_up=StaysUp()) if instance.port is None else Check(tcp=TcpAction())
     return Target(instance.name, instance.address, instance.port, instance.started, check)

@@ -9,7 +9,7 @@ import structlog
 from pydantic import ValidationError
 
 from libs.engine import engine as seam
-from libs.keyspace.records import Check, Instance
+from libs.keyspace.records import Checks, Instance
 
 log = structlog.get_logger("publisher")
 
@@ -17,13 +17,13 @@ Key = tuple[str, str]  # app, instance id
 
 
 def as_record(seen: seam.Instance, node: str) -> Instance:
-    """An instance of the engine as its record; a check that cannot be read is left out (and said)."""
+    """An instance of the engine as its record; checks that cannot be read are left out (and said)."""
     identity = seen.identity
     try:
-        check = Check.model_validate_json(seen.check) if seen.check else None
+        checks = Checks.model_validate_json(seen.checks) if seen.checks else None
     except ValidationError as error:
-        log.warning("this instance's check cannot be read", instance=seen.name, errors=error.error_count())
-        check = None
+        log.warning("this instance's checks cannot be read", instance=seen.name, errors=error.error_count())
+        checks = None
     return Instance(
         id=identity.id,
         name=seen.name,
@@ -37,7 +37,8 @@ def as_record(seen: seam.Instance, node: str) -> Instance:
         state=seen.state,
         address=seen.address,
         port=seen.port,
-        check=check,
+        checks=checks,
+        memory=seen.memory,
         restarts=seen.restarts,
         exit_code=seen.exit_code,
         reason=seen.reason,

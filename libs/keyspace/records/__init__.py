@@ -1,11 +1,12 @@
 """The documents behind the keys: intent (what is wanted), node (what is seen), mesh (who is there)."""
 
 from libs.keyspace.records.accounts import Token, User
-from libs.keyspace.records.checks import Check, ExecAction, HttpAction, HttpHeader, StaysUp, TcpAction
+from libs.keyspace.records.checks import Check, Checks, ExecAction, HttpAction, HttpHeader, StaysUp, TcpAction
 from libs.keyspace.records.intent import (
     App,
     AppSettings,
     Build,
+    Cancelled,
     Config,
     Domain,
     Event,
@@ -14,14 +15,17 @@ from libs.keyspace.records.intent import (
 )
 from libs.keyspace.records.mesh import Leader, MeshMember, Node, Router, RouterView
 from libs.keyspace.records.observed import ROUTED_TYPES, Health, Instance, LogEnd, Retiring, Service
-from libs.keyspace.records.rollout import Evidence, Planned, Rollout
+from libs.keyspace.records.rollout import Alarm, Evidence, InstanceEvidence, Planned, Rollout, RouterEvidence
 
 __all__ = [
     "ROUTED_TYPES",
+    "Alarm",
     "App",
     "AppSettings",
     "Build",
+    "Cancelled",
     "Check",
+    "Checks",
     "Config",
     "Domain",
     "Event",
@@ -31,6 +35,7 @@ __all__ = [
     "HttpAction",
     "HttpHeader",
     "Instance",
+    "InstanceEvidence",
     "Leader",
     "LogEnd",
     "MeshMember",
@@ -41,6 +46,7 @@ __all__ = [
     "Retiring",
     "Rollout",
     "Router",
+    "RouterEvidence",
     "RouterView",
     "Service",
     "StaysUp",

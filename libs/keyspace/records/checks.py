@@ -1,4 +1,4 @@
-"""A health check, with the field names of a Kubernetes probe so that users know them."""
+"""Health checks: the probes of an instance, in the platform's own words; users' words are the API's."""
 
 from __future__ import annotations
 
@@ -56,3 +56,17 @@ class Check(Part):
     timeout_seconds: float = Field(1.0, gt=0)
     success_threshold: int = Field(1, ge=1)
     failure_threshold: int = Field(3, ge=1)
+
+
+class Checks(Part):
+    """The probes of one instance, as those of Kubernetes.
+
+    `startup`: until it passed once in a run, the others wait; one that did not pass within its initial delay and
+    `failure_threshold` periods makes the instance not live. `readiness`: send it traffic. `liveness`: else
+    replace it; without one an instance that runs is live. A None readiness stands for what the instance has: a TCP
+    connect to its port, or staying up.
+    """
+
+    startup: Check | None = None
+    readiness: Check | None = None
+    liveness: Check | None = None

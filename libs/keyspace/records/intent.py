@@ -17,12 +17,29 @@ class PlatformSetting(Document):
 
 
 class AppSettings(Part):
-    """What a user may set for an app beside its config."""
+    """What a user may set for an app beside its config; a change of it makes no release.
+
+    `surge`: how many instances of a type there may be beyond the formation while old ones are replaced, a number or a
+    percentage of the type (None: the platform's default); `0` replaces in place. `parallel`: how many instances of the
+    app may be on their way up at a time (None: all that the surge allows).
+    """
 
     maintenance: bool = False
     startup_limit_seconds: float = Field(60.0, gt=0)
     drain_seconds: float = Field(30.0, ge=0)
+    drain_websocket_seconds: float = Field(300.0, ge=0)
     stop_grace_seconds: float = Field(10.0, ge=0)
+    response_timeout_seconds: int | None = Field(None, ge=1)
+    surge: str | None = Field(None, pattern=r"^(\d{1,4}|\d{1,3}%)$")
+    parallel: int | None = Field(None, ge=1)
+
+
+class Cancelled(Part):
+    """A user's word that a rollout is not to go on."""
+
+    release: int
+    by: str
+    at: datetime
 
 
 class App(Document):
@@ -41,6 +58,7 @@ class App(Document):
     latest: int = 1
     restarts: dict[str, int] = Field(default_factory=dict)
     settings: AppSettings = AppSettings()
+    cancelled: Cancelled | None = None  # the last rollout that a user cancelled
     state: Literal["live", "destroying"] = "live"
     created: datetime
     updated: datetime

@@ -21,10 +21,17 @@ class Node(Document):
 
 
 class RouterView(Part):
-    """What one router does with one instance."""
+    """What one router does with one instance.
 
-    state: Literal["in_rotation", "draining", "gone"]
-    in_flight: int = 0
+    `suspect`: it failed users' requests there (a refused connection, no answer in time) and is out of rotation until
+    its check has passed after `since`, which is later than every `Service.confirmed` that the router had seen.
+    """
+
+    state: Literal["in_rotation", "draining", "gone", "suspect"]
+    in_flight: int = 0  # requests and WebSockets
+    websockets: int = 0  # of these
+    since: datetime | None = None  # of a suspicion
+    reason: str = ""  # of a suspicion
 
 
 class Router(Document):

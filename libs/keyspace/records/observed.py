@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from libs.keyspace.document import Document
-from libs.keyspace.records.checks import Check
+from libs.keyspace.records.checks import Checks
 
 EngineState = Literal["created", "running", "restarting", "exited", "dead"]
 
@@ -28,7 +28,8 @@ class Instance(Document):
     state: EngineState
     address: str | None = None  # an IP address
     port: int | None = None
-    check: Check | None = None  # readiness
+    checks: Checks | None = None
+    memory: int | None = None  # its limit, bytes
     restarts: int = 0
     exit_code: int | None = None
     reason: str = ""
@@ -37,7 +38,7 @@ class Instance(Document):
 
 
 class Health(Document):
-    """The checker's verdict, under `health/<node>/<app>/<instance>`; written on a transition only.
+    """The checker's verdict, under `health/<node>/<app>/<instance>`; written on a transition, and when a router asks.
 
     `run` is the instance's `started` time that the verdict is about: one of an earlier run says nothing of this one.
     """
@@ -47,7 +48,12 @@ class Health(Document):
     live: bool
     since: datetime
     run: datetime | None = None
-    reason: str = ""
+    reason: str = ""  # why it is not ready
+    live_reason: str = ""  # why it is not live
+    probes: int = 0  # of startup and readiness, made of this run until this verdict
+    before: str = ""  # of a ready one: why the last probe that failed before it did
+    took_seconds: float | None = None  # of the probe that decided
+    confirmed: datetime | None = None  # a pass that a router's suspicion asked for; not before its `since`
 
 
 class Retiring(Document):
@@ -55,7 +61,8 @@ class Retiring(Document):
 
     reason: str
     since: datetime
-    deadline: datetime
+    deadline: datetime  # for requests
+    websocket_deadline: datetime | None = None  # None: the same
 
 
 class Service(Document):
@@ -72,6 +79,7 @@ class Service(Document):
     ready: bool
     published: datetime  # a newer claim of the same address evicts an older one
     run: datetime | None = None  # the instance's `started` that it was published for
+    confirmed: datetime | None = None  # as in its verdict
 
 
 class LogEnd(Document):

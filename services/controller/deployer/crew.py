@@ -15,7 +15,7 @@ from libs.engine import Identity, Instance
 from libs.keyspace.records import Planned, Rollout
 from services.controller.deployer.endings import UP
 from services.controller.deployer.slots import Slot, budget, wanted_counts, wanted_numbers
-from services.controller.deployer.view import View, check_of
+from services.controller.deployer.view import View, checks_of
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,8 @@ def mark_running(view: View, entry: Planned) -> Planned:
     instance = view.here.get(entry.id)
     if entry.deadline is not None or instance is None or instance.started is None:
         return entry
-    patience = view.app.settings.startup_limit_seconds + check_of(instance).initial_delay_seconds
+    readiness = checks_of(instance).readiness
+    patience = view.app.settings.startup_limit_seconds + (readiness.initial_delay_seconds if readiness else 0.0)
     return entry.changed(deadline=instance.started + timedelta(seconds=patience))
 
 

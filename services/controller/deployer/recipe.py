@@ -11,6 +11,7 @@ from libs.keyspace.records import (
     App,
     Build,
     Check,
+    Checks,
     HttpAction,
     Planned,
     Release,
@@ -58,7 +59,7 @@ def recipe(  # noqa: PLR0913 - the records that it is made of
         entrypoint=() if line else None,
         environment=values,
         port=port,
-        check=_check(port, values).model_dump_json(exclude_none=True),
+        checks=Checks(readiness=_check(port, values)).model_dump_json(exclude_none=True),
         limits=_limits(release, entry.type),
     )
 

@@ -11,7 +11,7 @@ from libs.engine import Image, Instance
 from libs.keyspace.records import (
     App,
     Build,
-    Check,
+    Checks,
     Health,
     LogEnd,
     Release,
@@ -135,12 +135,12 @@ class View:
         return self.nodes.get(id_, self.policy.node)
 
 
-def check_of(instance: Instance) -> Check:
-    """The readiness check that an instance was started with; one that cannot be read has the defaults."""
+def checks_of(instance: Instance) -> Checks:
+    """The checks that an instance was started with; those that cannot be read are the default ones."""
     try:
-        return Check.model_validate_json(instance.check) if instance.check else Check()
+        return Checks.model_validate_json(instance.checks) if instance.checks else Checks()
     except ValueError:
-        return Check()
+        return Checks()
 
 
 def title(instance: Instance) -> str:

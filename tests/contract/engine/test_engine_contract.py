@@ -29,7 +29,7 @@ async def a_spec(engine: Driver, image: str = "busybox", *, number: int = 1) -> 
     who = Identity(uuid.uuid4().hex[:8], "shop", "3f1c", "web", number, 2, generation=4)
     digest = (await engine.resolve(image)).digest
     command = ("sleep", "1000000") if image == "busybox" else None
-    return InstanceSpec(who, digest, command=command, port=8000, check='{"tcp":{}}')
+    return InstanceSpec(who, digest, command=command, port=8000, checks='{"readiness":{"tcp":{}}}')
 
 
 async def seen(engine: Driver, spec: InstanceSpec) -> Instance | None:
@@ -60,7 +60,12 @@ async def test_a_started_instance_runs_and_shows_who_it_is(engine: Driver) -> No
     spec = await a_spec(engine)
     await engine.start(spec)
     found = await in_state(engine, spec, "running")
-    assert (found.identity, found.port, found.check, found.image) == (spec.identity, 8000, '{"tcp":{}}', spec.image)
+    assert (found.identity, found.port, found.checks, found.image) == (
+        spec.identity,
+        8000,
+        '{"readiness":{"tcp":{}}}',
+        spec.image,
+    )
     assert found.address is not None
     assert found.started is not None
     assert (found.finished, found.exit_code, found.restarts, found.reason) == (None, None, 0, "")

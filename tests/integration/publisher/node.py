@@ -17,7 +17,7 @@ from libs.daemon import Daemon, supervise
 from libs.engine.drivers.docker import DockerEngine, DockerSettings, open_driver
 from libs.engine.engine import Identity, InstanceSpec
 from libs.keyspace import Keyspace
-from libs.keyspace.records import Check, HttpAction, Instance, Service
+from libs.keyspace.records import Check, Checks, HttpAction, Instance, Service
 from libs.store.mirror import Mirror
 from libs.store.opening import open_store
 from services.health_checker.probe import open_probes
@@ -29,7 +29,7 @@ from tests.support.dockerd import Dockerd, free_subnet
 from tests.support.etcd import EtcdServer
 from tests.support.waiting import eventually
 
-CHECK = Check(http=HttpAction(path="/index.html"), period_seconds=1)
+CHECKS = Checks(readiness=Check(http=HttpAction(path="/index.html"), period_seconds=1))
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Node:
 
     async def start(self, id_: str, *, command: tuple[str, ...] | None = None) -> str:
         identity = Identity(id=id_, app="shop", app_uuid="u", type="web", number=1, release=2)
-        spec = InstanceSpec(identity, self.image, command=command, port=5000, check=CHECK.model_dump_json())
+        spec = InstanceSpec(identity, self.image, command=command, port=5000, checks=CHECKS.model_dump_json())
         await self.engine.start(spec)
         return identity.name
 

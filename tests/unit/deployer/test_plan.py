@@ -10,7 +10,7 @@ import pytest
 from libs.keyspace import records as r
 from services.controller.deployer.plan import plan
 from services.controller.deployer.steps import Fail, Forget, Remove, ResolveImage, Retire, Start, Stop, WriteRollout
-from services.controller.deployer.view import Filed, View, check_of
+from services.controller.deployer.view import Filed, View, checks_of
 from tests.support.deployer.world import NODE, World
 
 
@@ -195,7 +195,7 @@ def test_the_users_initial_delay_is_added_to_the_startup_limit() -> None:
         world.look()
     (id_,) = world.containers
     check = r.Check(tcp=r.TcpAction(), initial_delay_seconds=40)
-    world.containers[id_] = replace(world.containers[id_], check=check.model_dump_json())
+    world.containers[id_] = replace(world.containers[id_], checks=r.Checks(readiness=check).model_dump_json())
     world.look()
     (entry,) = world.rollouts[2].document.planned
     assert entry.deadline == world.now + timedelta(seconds=100)
@@ -204,7 +204,7 @@ def test_the_users_initial_delay_is_added_to_the_startup_limit() -> None:
 def test_a_check_that_cannot_be_read_has_the_defaults() -> None:
     world = settled(web=1)
     (instance,) = world.containers.values()
-    assert check_of(replace(instance, check="{")) == r.Check()
+    assert checks_of(replace(instance, checks="{")) == r.Checks()
 
 
 def test_two_old_instances_of_a_slot_do_not_stop_the_third_release() -> None:

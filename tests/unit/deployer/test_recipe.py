@@ -35,6 +35,10 @@ def made(
     )
 
 
+def readiness(spec: InstanceSpec) -> r.Check | None:
+    return r.Checks.model_validate_json(spec.checks).readiness
+
+
 def test_a_process_type_of_the_procfile_runs_in_a_shell_without_the_images_entrypoint() -> None:
     spec = made(procfile={"web": "exec serve --port $PORT"})
     assert spec.command == ("/bin/sh", "-c", "exec serve --port $PORT")
@@ -78,16 +82,15 @@ def test_a_type_without_a_port_keeps_the_users_own_and_has_to_stay_up() -> None:
     spec = made("worker", values={"PORT": "1", "HEALTHCHECK_URL": "/"}, procfile={"worker": "work"})
     assert spec.port is None
     assert environment(spec)["PORT"] == "1"
-    assert r.Check.model_validate_json(spec.check) == r.Check(stays_up=r.StaysUp())
+    assert readiness(spec) == r.Check(stays_up=r.StaysUp())
 
 
 def test_a_ported_type_is_checked_by_connecting_unless_the_user_names_a_path() -> None:
-    assert r.Check.model_validate_json(made().check) == r.Check(tcp=r.TcpAction())
-    check = r.Check.model_validate_json(
-        made(
-            values={"HEALTHCHECK_URL": "health", "HEALTHCHECK_TIMEOUT": "2.5", "HEALTHCHECK_INITIAL_DELAY": "10"}
-        ).check
+    assert readiness(made()) == r.Check(tcp=r.TcpAction())
+    check = readiness(
+        made(values={"HEALTHCHECK_URL": "health", "HEALTHCHECK_TIMEOUT": "2.5", "HEALTHCHECK_INITIAL_DELAY": "10"})
     )
+    assert check is not None
     assert check.http == r.HttpAction(path="/health")
     assert (check.timeout_seconds, check.initial_delay_seconds) == (2.5, 10)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.engine import Identity, InstanceSpec
+from libs.engine import Identity, InstanceSpec, Limits
 from libs.engine.labels import BadLabels, Labelled, environment, labels, read
 
 texts = st.text(min_size=1)
@@ -15,9 +15,11 @@ identities = st.builds(
 WHO = Identity("a1b2", "shop", "3f1c", "web", 1, 7, generation=2)
 
 
-@given(identities, st.none() | st.integers(1, 65535), st.text())
-def test_labels_tell_all_of_an_identity_again(who: Identity, port: int | None, check: str) -> None:
-    assert read(labels(InstanceSpec(who, "x", port=port, check=check), "deis")) == Labelled(who, port, check)
+@given(identities, st.none() | st.integers(1, 65535), st.text(), st.none() | numbers)
+def test_labels_tell_all_of_an_identity_again(who: Identity, port: int | None, checks: str, memory: int | None) -> None:
+    assert read(
+        labels(InstanceSpec(who, "x", port=port, checks=checks, limits=Limits(memory=memory)), "deis")
+    ) == Labelled(who, port, checks, memory)
 
 
 def test_the_name_follows_v1_with_the_id_behind_it() -> None:

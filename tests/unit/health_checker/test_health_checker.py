@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from libs.daemon import Daemon, supervise
 from libs.keyspace import Keyspace
 from libs.keyspace.document import now
-from libs.keyspace.records import Check, Health, Instance, StaysUp, TcpAction
+from libs.keyspace.records import Check, Checks, Health, Instance, StaysUp, TcpAction
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
 from services.health_checker.probe import PASSED, Outcome, Probe
@@ -57,7 +57,7 @@ class Node:
             "state": "running",
             "address": "10.1.0.2",
             "port": 5000,
-            "check": OFTEN,
+            "checks": Checks(readiness=OFTEN),
             "started": now(),
         }
         instance = Instance.model_validate({**fields, **changes})

@@ -8,10 +8,11 @@ import pytest
 from libs.engine.drivers.memory import Host, MemoryEngine
 from libs.engine.engine import EngineEvent, Identity, InstanceSpec, Population
 from libs.engine.errors import EngineUnavailable
-from libs.keyspace.records import Check, TcpAction
+from libs.keyspace.records import Check, Checks, TcpAction
 from services.publisher.census import Census
 
 KEY = ("shop", "a1")
+CHECKS = Checks(readiness=Check(tcp=TcpAction()))
 NAME = "shop_v2.web.1-a1"
 
 
@@ -20,8 +21,8 @@ async def engine() -> MemoryEngine:
     engine = MemoryEngine(Host(restart_delay=3600))
     image = engine.add_image("web", ports=(5000,))
     identity = Identity(id="a1", app="shop", app_uuid="u", type="web", number=1, release=2, generation=4)
-    check = Check(tcp=TcpAction()).model_dump_json()
-    await engine.start(InstanceSpec(identity, image.digest, port=5000, check=check))
+    checks = CHECKS.model_dump_json()
+    await engine.start(InstanceSpec(identity, image.digest, port=5000, checks=checks))
     return engine
 
 
@@ -37,15 +38,15 @@ async def test_everything_that_the_engine_says_is_in_the_record(engine: MemoryEn
     assert (record.id, record.app, record.app_uuid, record.type) == ("a1", "shop", "u", "web")
     assert (record.number, record.release, record.generation, record.node) == (1, 2, 4, "n1")
     assert (record.name, record.state, record.address, record.port) == (NAME, "running", one.address, 5000)
-    assert record.check == Check(tcp=TcpAction())
+    assert record.checks == CHECKS
     assert (record.started, record.finished, record.restarts, record.exit_code) == (one.started, None, 0, None)
 
 
-async def test_a_check_that_cannot_be_read_does_not_hide_its_instance(engine: MemoryEngine) -> None:
+async def test_checks_that_cannot_be_read_do_not_hide_their_instance(engine: MemoryEngine) -> None:
     (one,) = (await engine.instances()).instances
-    for check in ("", "{", '{"period_seconds": -1}', "[]"):
-        record = Census("n1")._take(Population((replace(one, check=check),)))[KEY]
-        assert record.check is None
+    for checks in ("", "{", '{"readiness": {"period_seconds": -1}}', "[]"):
+        record = Census("n1")._take(Population((replace(one, checks=checks),)))[KEY]
+        assert record.checks is None
 
 
 async def test_an_instance_that_did_not_change_keeps_its_record(engine: MemoryEngine) -> None:

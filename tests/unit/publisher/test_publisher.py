@@ -14,7 +14,7 @@ from libs.engine.engine import Identity, InstanceSpec
 from libs.engine.errors import EngineUnavailable
 from libs.keyspace import Keyspace
 from libs.keyspace.document import now
-from libs.keyspace.records import Check, Health, Instance, Node, Retiring, Service, TcpAction
+from libs.keyspace.records import Check, Checks, Health, Instance, Node, Retiring, Service, TcpAction
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
 from services.publisher.serve import publish
@@ -22,7 +22,7 @@ from services.publisher.settings import PublisherSettings
 from tests.support.waiting import eventually
 
 KEYS = Keyspace()
-CHECK = Check(tcp=TcpAction())
+CHECKS = Checks(readiness=Check(tcp=TcpAction()))
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Platform:
         identity = Identity(id=id_, app="shop", app_uuid="u", type=type_, number=1, release=2)
         image = await self.engine.resolve(type_)
         port = 5000 if type_ == "web" else None
-        await self.engine.start(InstanceSpec(identity, image.digest, port=port, check=CHECK.model_dump_json()))
+        await self.engine.start(InstanceSpec(identity, image.digest, port=port, checks=CHECKS.model_dump_json()))
         return identity.name
 
     async def instance(self, id_: str) -> Instance | None:
@@ -95,7 +95,7 @@ async def test_what_the_engine_has_is_recorded(platform: Platform) -> None:
     async with publisher(platform):
         name = await platform.start("a1")
         found = await eventually(lambda: platform.instance("a1"))
-        assert (found.name, found.state, found.check, found.port) == (name, "running", CHECK, 5000)
+        assert (found.name, found.state, found.checks, found.port) == (name, "running", CHECKS, 5000)
         assert found.started is not None
 
 

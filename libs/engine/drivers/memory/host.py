@@ -69,7 +69,8 @@ class Host:
             state="created",
             address=str(address),
             port=spec.port,
-            check=spec.check,
+            checks=spec.checks,
+            memory=spec.limits.memory,
             image=spec.image,
         )
         row = self.rows[spec.name] = Row(platform, spec, seen)
