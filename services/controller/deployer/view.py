@@ -111,6 +111,13 @@ class View:
         verdict = self.verdict(instance)
         return verdict is not None and not verdict.ready
 
+    def not_live(self, instance: Instance) -> str:
+        """Why its present run is of no use any more, by the checker's word; empty: it is live, or nobody knows."""
+        verdict = self.verdict(instance) if instance.state == "running" else None
+        if verdict is None or verdict.live:
+            return ""
+        return verdict.live_reason or verdict.reason or "its liveness check failed"
+
     def without(self, instance: Instance) -> list[str]:
         """The routers that do not have it in rotation yet; a ported instance needs one router at the least."""
         if instance.port is None:
