@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 
 from libs.daemon.settings import Settings
 from libs.engine.drivers.memory.engine import MemoryEngine
-from libs.engine.drivers.memory.host import Behaviour, Host, Row
+from libs.engine.drivers.memory.host import Behaviour, Commands, Host, Outcome, Row
 
-__all__ = ["Behaviour", "Host", "MemoryEngine", "Row", "open_driver"]
+__all__ = ["Behaviour", "Commands", "Host", "MemoryEngine", "Outcome", "Row", "open_driver"]
 
 
 @asynccontextmanager

@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Literal
 
-from libs.engine.drivers.memory.host import Behaviour, Host, Row
-from libs.engine.engine import EngineEvent, Image, InstanceSpec, LogPiece, Population, Stranger
-from libs.engine.errors import EngineUnavailable, ImageNotFound, InstanceRefused
+from libs.engine.drivers.memory.host import Behaviour, Commands, Host, Outcome, Row
+from libs.engine.engine import EngineEvent, Executed, Image, InstanceSpec, LogPiece, Population, Stranger
+from libs.engine.errors import EngineUnavailable, ExecTimedOut, ImageNotFound, InstanceRefused
 from libs.engine.references import normal
 
 EVENTS_KEPT = 1024  # of one stream; a reader that is further behind is cut off, and looks at everything again
 
 
 class MemoryEngine:
-    """An `Engine` with `Images` and `Logs`. What stands behind the seam's verbs is for tests, and acts at once."""
+    """An `Engine` with `Images`, `Logs` and `Exec`. What else it has is for tests, and acts at once."""
 
     def __init__(self, host: Host | None = None, *, platform: str = "deis") -> None:
         self.host = host or Host()
@@ -113,6 +113,22 @@ class MemoryEngine:
         await self._answer("logs")
         yield self._read_output(self._own(name), since, follow=follow, tail=tail)
 
+    async def execute(self, name: str, command: tuple[str, ...], *, seconds: float) -> Executed:
+        """See `Exec.execute`; `let_execute` says how it goes."""
+        await self._answer("execute")
+        row = self._own(name)
+        if row is None:
+            raise InstanceRefused(name, f"No such container: {name}")
+        if row.instance.state != "running":
+            raise InstanceRefused(name, f"it is {row.instance.state}")
+        if not command:
+            raise InstanceRefused(name, "No exec command specified")
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.host.execute(row, command, lambda: self._check("execute"))
+        except TimeoutError as error:
+            raise ExecTimedOut(name, command, seconds) from error
+
     async def _read_output(
         self, row: Row | None, since: int, *, follow: bool, tail: int | None
     ) -> AsyncIterator[LogPiece]:
@@ -140,6 +156,18 @@ class MemoryEngine:
         self.host.images[normal(reference)] = image
         self.host.behaviours[image.digest] = behaviour
         return image
+
+    def let_execute(self, where: str, how: Outcome | Commands | None) -> None:
+        """Say how commands go in an instance (by name; it comes first) or in all of an image (by reference or digest).
+
+        None takes it back. A function is asked with each command, and sees what was executed.
+        """
+        image = self.host.images.get(normal(where))
+        key = where if image is None else image.digest
+        if how is None:
+            self.host.commands.pop(key, None)
+        else:
+            self.host.commands[key] = how if callable(how) else (lambda _: how)
 
     def kill(self, name: str, *, code: int = 137, reason: str = "killed") -> None:
         """The process exits; the host restarts it after its delay."""

@@ -6,6 +6,7 @@ created → running → (exits) → restarting → running …, and exited once 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,9 +15,24 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Literal
 
 from libs.engine.addresses import Ledger, Pool, take
-from libs.engine.engine import EngineEvent, Image, Instance, InstanceSpec, LogPiece, State, Stranger
+from libs.engine.engine import EngineEvent, Executed, Image, Instance, InstanceSpec, LogPiece, State, Stranger
+from libs.engine.errors import InstanceRefused
+from libs.engine.output import tail
 
 Behaviour = Literal["well", "slow", "never", "crash"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command goes that is executed in an instance."""
+
+    code: int = 0
+    output: str = ""
+    seconds: float = 0.0  # that it takes; `math.inf`: it never ends
+    refused: str = ""  # why it cannot be run; empty: it can
+
+
+Commands = Callable[[tuple[str, ...]], Outcome]
 
 LONGEST_RESTART_DELAY = 60.0  # seconds, as Docker's
 
@@ -43,7 +59,8 @@ class Host:
     """What the engines of one host share: images, containers, addresses, and who listens.
 
     `behaviours` say how the processes of an image misbehave: `slow` runs only after `slow_seconds`, `never` stays
-    created for ever, `crash` exits with 1 as soon as it runs, again and again.
+    created for ever, `crash` exits with 1 as soon as it runs, again and again. `commands` say how what is executed
+    goes, by instance name or image digest; without one, nothing can be executed.
     """
 
     subnet: IPv4Network = field(default_factory=lambda: IPv4Network("10.99.0.0/16"))
@@ -52,6 +69,8 @@ class Host:
     slow_seconds: float = 0.2
     images: dict[str, Image] = field(default_factory=dict)  # by normal reference
     behaviours: dict[str, Behaviour] = field(default_factory=dict)  # by digest
+    commands: dict[str, Commands] = field(default_factory=dict)  # by instance name, or digest
+    executing: int = 0  # commands under way
     rows: dict[str, Row] = field(default_factory=dict)  # by container name
     strangers: dict[str, list[Stranger]] = field(default_factory=dict)  # by platform
     ledger: Ledger = field(default_factory=Ledger)
@@ -124,6 +143,29 @@ class Host:
         for listener in list(self.listeners):
             listener(row.platform, event)
         self.wake()
+
+    async def execute(self, row: Row, command: tuple[str, ...], check: Callable[[], None]) -> Executed:
+        """Run a command in a running instance; the end of that run is the command's end, too.
+
+        `check` raises where the one who asked cannot hear the answer. Raises `InstanceRefused`.
+        """
+        how = self.commands.get(row.spec.name) or self.commands.get(row.spec.image)
+        outcome = how(command) if how else Outcome(refused=f'exec: "{command[0]}": executable file not found in $PATH')
+        if outcome.refused:
+            raise InstanceRefused(row.spec.name, outcome.refused)
+        run, end = row.instance.started, asyncio.get_running_loop().time() + outcome.seconds
+        self.executing += 1
+        try:
+            while (row.instance.state, row.instance.started) == ("running", run):
+                try:
+                    async with asyncio.timeout_at(None if math.isinf(end) else end):
+                        await self.changed.wait()
+                    check()
+                except TimeoutError:
+                    return Executed(outcome.code, tail(outcome.output.encode()))
+        finally:
+            self.executing -= 1
+        return Executed(137, tail(outcome.output.encode()))
 
     def wake(self) -> None:
         """Wake whoever waits for a change."""
