@@ -1,4 +1,4 @@
-"""What an instance is made of: command, environment, limits, check. Pure."""
+"""What an instance is made of: command, environment, limits, checks. Pure."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from libs.keyspace.records import (
     StaysUp,
     TcpAction,
 )
+from services.controller.healthchecks import Healthcheck, in_words, probes_of
+from services.controller.probe import BadProbe
 
 MEMORY = re.compile(r"(?P<number>\d+)(?P<unit>[BKMG]|[KMG]B)", re.IGNORECASE)  # v1's formats
 LAST_PORT = 65535
@@ -59,14 +61,31 @@ def recipe(  # noqa: PLR0913 - the records that it is made of
         entrypoint=() if line else None,
         environment=values,
         port=port,
-        checks=Checks(readiness=_check(port, values)).model_dump_json(exclude_none=True),
+        checks=checks(entry.type, release.config.healthcheck, values).model_dump_json(exclude_none=True),
         limits=_limits(release, entry.type),
     )
 
 
-def _check(port: int | None, values: Mapping[str, str]) -> Check:
-    """Readiness: v1's HEALTHCHECK_URL and its company, else a TCP connect; staying up for types without a port."""
-    if port is None:
+def checks(type_: str, healthcheck: Healthcheck, values: Mapping[str, str]) -> Checks:
+    """The probes of an instance of this type; raises `BadRecipe`.
+
+    The config's own come first. Where it has none for readiness, v1's HEALTHCHECK_URL and its company stand in for
+    types with a port, else a TCP connect; types without a port have to stay up.
+    """
+    try:
+        named = probes_of(healthcheck, type_)
+    except BadProbe as bad:
+        raise BadRecipe(str(bad)) from bad
+    return named if named.readiness is not None else named.changed(readiness=_readiness(type_, values))
+
+
+def effective(type_: str, healthcheck: Healthcheck, values: Mapping[str, str]) -> Healthcheck:
+    """The same in the user's words, with every number; raises `BadRecipe`."""
+    return in_words(checks(type_, healthcheck, values))
+
+
+def _readiness(type_: str, values: Mapping[str, str]) -> Check:
+    if type_ not in ROUTED_TYPES:
         return Check(stays_up=StaysUp())
     delay = _seconds(values, "HEALTHCHECK_INITIAL_DELAY", default=0.0)
     timeout = _seconds(values, "HEALTHCHECK_TIMEOUT", default=1.0)

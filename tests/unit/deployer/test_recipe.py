@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from libs.engine import InstanceSpec, Limits
 from libs.engine.labels import environment
 from libs.keyspace import records as r
-from services.controller.deployer.recipe import BadRecipe, memory_bytes, recipe
+from services.controller.deployer.recipe import BadRecipe, checks, effective, memory_bytes, recipe
 
 MOMENT = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -93,6 +93,42 @@ def test_a_ported_type_is_checked_by_connecting_unless_the_user_names_a_path() -
     assert check is not None
     assert check.http == r.HttpAction(path="/health")
     assert (check.timeout_seconds, check.initial_delay_seconds) == (2.5, 10)
+
+
+def test_the_configs_probes_of_the_type_come_before_v1s_values() -> None:
+    probe: dict[str, Any] = {"httpGet": {"path": "/ready", "port": 81}, "periodSeconds": 2}
+    healthcheck = {"web": {"readinessProbe": probe, "livenessProbe": {"tcpSocket": {}}}}
+    spec = made(values={"HEALTHCHECK_URL": "/old"}, healthcheck=healthcheck)
+    assert r.Checks.model_validate_json(spec.checks) == r.Checks(
+        readiness=r.Check(http=r.HttpAction(path="/ready", port=81), period_seconds=2),
+        liveness=r.Check(tcp=r.TcpAction()),
+    )
+    assert readiness(made("cmd", healthcheck=healthcheck)) == r.Check(tcp=r.TcpAction())
+
+
+def test_a_type_with_other_probes_alone_keeps_its_readiness() -> None:
+    startup: dict[str, Any] = {"startupProbe": {"exec": {"command": ["test", "-f", "/up"]}, "failureThreshold": 30}}
+    found = checks("web", {"web": startup}, {"HEALTHCHECK_URL": "/h"})
+    assert found == r.Checks(
+        startup=r.Check(exec=r.ExecAction(command=("test", "-f", "/up")), failure_threshold=30),
+        readiness=r.Check(http=r.HttpAction(path="/h")),
+    )
+    assert checks("worker", {"worker": startup}, {}).readiness == r.Check(stays_up=r.StaysUp())
+
+
+def test_what_holds_is_told_in_the_users_words() -> None:
+    numbers = {"periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
+    values = {"HEALTHCHECK_URL": "/h", "HEALTHCHECK_INITIAL_DELAY": "5", "HEALTHCHECK_TIMEOUT": "0.5"}
+    asked = {"httpGet": {"path": "/h", "expectedStatus": "200-399"}, "initialDelaySeconds": 5, "timeoutSeconds": 0.5}
+    assert effective("web", {}, values) == {"readinessProbe": {**asked, **numbers}}
+    plain = {"initialDelaySeconds": 0, "timeoutSeconds": 1, **numbers}
+    assert effective("cmd", {}, {}) == {"readinessProbe": {"tcpSocket": {}, **plain}}
+    assert effective("worker", {}, values) == {"readinessProbe": {"staysUp": {"seconds": 5}, **plain}}
+
+
+def test_a_probe_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(BadRecipe, match=r"healthcheck.web.readinessProbe.telepathy: \{\}; there is no such field"):
+        made(healthcheck={"web": {"readinessProbe": {"telepathy": {}}}})
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "1e3", "nan", "0", "\u0663"])
