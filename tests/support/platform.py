@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,13 @@ import aiohttp
 
 from deploy.local.settings import LocalSettings
 from deploy.local.supervisor import Supervisor
+from libs.client.profile import parse_profile, profile_path
+from tests.support.crowd.party import Party
+from tests.support.crowd.seen import Users, crowd
 from tests.support.dockerd import own_bridge, unmount_below
 from tests.support.ports import free_port
+from tests.support.records import Records, records
+from tests.support.steady import CHANGES, steady_tar
 from tests.support.traffic import Traffic
 from tests.support.waiting import eventually
 
@@ -41,19 +46,21 @@ class Platform:
         self.environment = dict(environment)
         self.supervisor = Supervisor(settings)
 
-    async def run(self, *command: str, check: bool = True, timeout: float = 120.0, cwd: Path = ROOT) -> str:
-        """Run a command in the platform's environment; its standard output."""
+    async def run(
+        self, *command: str, check: bool = True, timeout: float = 120.0, cwd: Path = ROOT, told: bytes | None = None
+    ) -> str:
+        """Run a command in the platform's environment, with these bytes as its standard input; its standard output."""
         process = await asyncio.create_subprocess_exec(
             *command,
             env=self.environment,
             cwd=cwd,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.DEVNULL if told is None else asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         try:
             async with asyncio.timeout(timeout):
-                out, err = await process.communicate()
+                out, err = await process.communicate(told)
         finally:
             if process.returncode is None:
                 process.kill()
@@ -101,6 +108,33 @@ class Platform:
             version = reference.rpartition(":")[2]
             await self.docker("build", "--quiet", "--build-arg", f"VERSION={version}", "--tag", reference, str(context))
         return reference
+
+    async def steady(self, reference: str, greeting: str = "") -> str:
+        """Make an image of the app `steady` under this reference; returns it."""
+        changes = [f"--change={change}" for change in (*CHANGES, f"ENV GREETING={greeting or reference}")]
+        tar = await asyncio.to_thread(steady_tar)
+        await self.run("docker", "--host", self.settings.docker_host, "import", *changes, "-", reference, told=tar)
+        return reference
+
+    async def api(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """A request to the API as the user of the profile: status and JSON, None where there is none."""
+        path_of = profile_path(self.environment)
+        profile = parse_profile(path_of.read_text(), path_of)
+        headers = {"Authorization": f"token {profile.token}", "Host": f"deis.{self.settings.domain}"}
+        async with (
+            aiohttp.ClientSession(f"http://127.0.0.1:{self.settings.router_http_port}", headers=headers) as session,
+            session.request(method, path, json=body) as answer,
+        ):
+            text = await answer.text()
+            return answer.status, json.loads(text) if text else None
+
+    def users(self, *parties: Party) -> AbstractAsyncContextManager[dict[str, Users]]:
+        """Users of apps, by app, for as long as the body runs."""
+        return crowd(self.settings.router_http_port, *parties)
+
+    def records(self) -> AbstractAsyncContextManager[Records]:
+        """The platform's records for as long as the body runs."""
+        return records(self.settings.etcd_port)
 
     async def get(self, app: str, path: str = "/") -> tuple[int, str]:
         """One request to an app through the router: status and body."""
