@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -10,16 +11,19 @@ from typing import Protocol
 
 import pytest
 
-from libs.engine import Engine, Images, Logs
+from libs.engine import Engine, Exec, Images, Logs
 from libs.engine.drivers.docker import DockerSettings, open_driver
-from libs.engine.drivers.memory import MemoryEngine
+from libs.engine.drivers.memory import MemoryEngine, Outcome
 from libs.engine.opening import available
 from tests.support.dockerd import Dockerd, free_subnet
 
 SAYING = 'trap "exit 0" TERM; echo hello; echo oops >&2; while :; do sleep 1 & wait $!; done'
 
+HANGING = ("sh", "-c", "echo begun; sleep 1000000 & wait; echo more")
+CHATTY = ("sh", "-c", "yes | head -c 100000; printf 'a\\377b, the end\\n'")
 
-class Driver(Engine, Images, Logs, Protocol):
+
+class Driver(Engine, Images, Logs, Exec, Protocol):
     """What both drivers are."""
 
 
@@ -42,6 +46,10 @@ class Ground(Protocol):
 
     async def say(self, name: str) -> None:
         """The process has said `hello` on its standard output, and `oops` on its standard error, once a run."""
+        ...
+
+    def hangs(self, name: str) -> bool:
+        """Whether something of the command `HANGING` goes on in this instance."""
         ...
 
     async def take_away(self, name: str) -> None:
@@ -77,6 +85,7 @@ class MemoryGround:
 
     async def image(self, reference: str, *ports: int) -> None:
         self.memory.add_image(reference, ports=ports)
+        self.memory.let_execute(reference, as_busybox)
 
     async def crash(self, name: str) -> None:
         self.memory.kill(name)
@@ -84,6 +93,9 @@ class MemoryGround:
     async def say(self, name: str) -> None:
         self.memory.say(name, b"hello\n")
         self.memory.say(name, b"oops\n", stream="stderr")
+
+    def hangs(self, name: str) -> bool:
+        return self.memory.host.executing > 0
 
     async def take_away(self, name: str) -> None:
         self.memory.vanish(name)
@@ -109,6 +121,7 @@ class DockerGround:
         self.daemon = daemon
         self.home = home
         self.stack = stack
+        self.ids: dict[str, str] = {}  # of containers, by name
         self.platform = f"t{uuid.uuid4().hex[:8]}"
 
     async def client(self, platform: str = "") -> Driver:
@@ -129,6 +142,11 @@ class DockerGround:
     async def say(self, name: str) -> None:
         """It does by itself."""
 
+    def hangs(self, name: str) -> bool:
+        if name not in self.ids:
+            self.ids[name] = self.daemon.inspect(name)["Id"]  # later the engine may be away
+        return len(processes_in(self.ids[name])) > 1
+
     async def take_away(self, name: str) -> None:
         self.daemon.ask("DELETE", f"/containers/{name}", force="1")
 
@@ -145,6 +163,35 @@ class DockerGround:
 
     async def come_back(self) -> None:
         self.daemon.start()
+
+
+def processes_in(container: str) -> list[int]:
+    """What runs in a container, as the host has it; what is dead and not reaped does not."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and container in (entry / "cgroup").read_text():
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+                found += [int(entry.name)] if state not in {"Z", "X"} else []
+        except OSError:  # it ended
+            continue
+    return found
+
+
+def as_busybox(command: tuple[str, ...]) -> Outcome:
+    """How the commands of these tests go in busybox."""
+    match command:
+        case ("true",):
+            return Outcome()
+        case _ if command == HANGING:
+            return Outcome(seconds=math.inf)
+        case _ if command == CHATTY:
+            return Outcome(output="y\n" * 50000 + "a\N{REPLACEMENT CHARACTER}b, the end\n")
+        case ("sh", "-c", "echo out; echo err >&2; exit 3"):
+            return Outcome(3, "out\nerr\n")
+        case ("sh", "-c", text) if text.startswith("exit "):
+            return Outcome(int(text.removeprefix("exit ")))
+    return Outcome(refused=f'exec: "{command[0]}": executable file not found in $PATH')
 
 
 @pytest.fixture(scope="module")

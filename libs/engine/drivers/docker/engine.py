@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 from libs.engine.addresses import Ledger, take
 from libs.engine.drivers.docker import container
 from libs.engine.drivers.docker.census import Census, address_of
+from libs.engine.drivers.docker.commands import DockerExec
 from libs.engine.drivers.docker.images import DockerImages
 from libs.engine.drivers.docker.ledger import LedgerFile
 from libs.engine.drivers.docker.logs import DockerLogs
 from libs.engine.drivers.docker.network import Network, NetworkRefused
 from libs.engine.drivers.docker.wire import Refusal, Wire, json_values
-from libs.engine.engine import EngineEvent, Image, InstanceSpec, LogPiece, Population
+from libs.engine.engine import EngineEvent, Executed, Image, InstanceSpec, LogPiece, Population
 from libs.engine.errors import EngineUnavailable, ImageNotFound, InstanceRefused
 from libs.engine.labels import PLATFORM
 
@@ -33,7 +34,7 @@ T = TypeVar("T")
 
 
 class DockerEngine:
-    """An `Engine` with `Images` and `Logs`, on one host."""
+    """An `Engine` with `Images`, `Logs` and `Exec`, on one host."""
 
     def __init__(  # noqa: PLR0913 — its parts, by name
         self,
@@ -54,6 +55,7 @@ class DockerEngine:
         self._census = Census(wire, platform, network.name)
         self._images = DockerImages(wire)
         self._logs = DockerLogs(wire)
+        self._exec = DockerExec(wire, self._own)
         self._choosing = asyncio.Lock()
         self._promised: set[IPv4Address] = set()  # chosen, and not yet seen with a container
 
@@ -137,6 +139,10 @@ class DockerEngine:
     ) -> AbstractAsyncContextManager[AsyncIterator[LogPiece]]:
         """See `Logs.logs`."""
         return self._logs.logs(name, since=since, follow=follow, tail=tail)
+
+    async def execute(self, name: str, command: tuple[str, ...], *, seconds: float) -> Executed:
+        """See `Exec.execute`."""
+        return await self._exec.execute(name, command, seconds=seconds)
 
     async def close(self) -> None:
         """See `Engine.close`."""

@@ -1,4 +1,4 @@
-"""Docker's multiplexed output: frames of eight header bytes and a payload, each payload one piece behind its time.
+"""Docker's multiplexed output: frames of eight header bytes and a payload; of logs, one piece behind its time.
 
 Source: Docker Engine API, "Stream format" of `/containers/{id}/attach`; the time is RFC 3339 with nine digits. Pure.
 """
@@ -13,9 +13,11 @@ from typing import Literal
 
 from libs.engine.engine import LogPiece
 
+Stream = Literal["stdout", "stderr"]
+
 HEADER = struct.Struct(">BxxxL")
 LONGEST_FRAME = 1 << 20  # bytes; the engine itself cuts lines at 16 KiB
-STREAMS: dict[int, Literal["stdout", "stderr"]] = {1: "stdout", 2: "stderr"}
+STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}
 SECOND = 1_000_000_000
 
 
@@ -24,15 +26,15 @@ class BadFrame(ValueError):
 
 
 class FrameReader:
-    """Takes bytes as they come, and gives the pieces that are complete."""
+    """Takes bytes as they come, and gives the frames that are complete."""
 
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data: bytes) -> Iterator[LogPiece]:
-        """The pieces that these bytes complete. Raises `BadFrame`."""
+    def feed(self, data: bytes) -> Iterator[tuple[Stream, bytes]]:
+        """The payloads that these bytes complete. Raises `BadFrame`."""
         data, at = self._rest + data, 0
-        pieces = []
+        frames = []
         while len(data) - at >= HEADER.size:
             number, length = HEADER.unpack_from(data, at)
             if number not in STREAMS or length > LONGEST_FRAME:
@@ -40,13 +42,13 @@ class FrameReader:
             end = at + HEADER.size + length
             if len(data) < end:
                 break
-            pieces.append(piece(STREAMS[number], data[at + HEADER.size : end]))
+            frames.append((STREAMS[number], data[at + HEADER.size : end]))
             at = end
         self._rest = data[at:]
-        return iter(pieces)
+        return iter(frames)
 
 
-def piece(stream: Literal["stdout", "stderr"], payload: bytes) -> LogPiece:
+def piece(stream: Stream, payload: bytes) -> LogPiece:
     """A payload `<time> <data>` as a piece. Raises `BadFrame`."""
     stamp, blank, data = payload.partition(b" ")
     if not blank:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from libs.engine.drivers.docker.frames import SECOND, BadFrame, FrameReader
+from libs.engine.drivers.docker.frames import piece as as_piece
 from libs.engine.drivers.docker.wire import Refusal, Wire
 from libs.engine.engine import LogPiece
 from libs.engine.errors import EngineUnavailable
@@ -115,7 +116,8 @@ async def _pieces(chunks: AsyncIterator[bytes], place: Place) -> AsyncIterator[L
     frames = FrameReader()
     try:
         async for chunk in chunks:
-            for piece in frames.feed(chunk):
+            for stream, payload in frames.feed(chunk):
+                piece = as_piece(stream, payload)
                 if place.is_new(piece):
                     yield piece
     except BadFrame as error:

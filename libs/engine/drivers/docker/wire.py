@@ -79,12 +79,13 @@ class Wire:
         return json.loads(text) if text.strip() else None
 
     @asynccontextmanager
-    async def stream(
+    async def stream(  # noqa: PLR0913 — what a request is made of, by name
         self,
         method: str,
         path: str,
         *,
         query: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
         seconds: float = ANSWER_SECONDS,
         dying: Sequence[str] = DYING,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -95,7 +96,7 @@ class Wire:
         async with AsyncExitStack() as stack:
             with self._said(method, path, seconds, dying):
                 async with asyncio.timeout(seconds):
-                    answer = await stack.enter_async_context(self._open(method, path, query, None))
+                    answer = await stack.enter_async_context(self._open(method, path, query, body))
             # Closed and not released: the rest of an endless answer is not to be waited for.
             stack.callback(answer.close)
             yield self._chunks(answer, method, path)
