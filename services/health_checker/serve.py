@@ -14,7 +14,8 @@ from libs.store.opening import open_store_for
 from libs.store.owned import Owned
 from libs.store.session import Session
 from libs.store.store import Store
-from services.health_checker.probe import Probe, open_probes
+from services.health_checker.probe import Opened, open_probes
+from services.health_checker.prober import Prober
 from services.health_checker.rounds import Rounds
 from services.health_checker.settings import HealthCheckerSettings
 from services.health_checker.verdicts import Verdicts
@@ -33,13 +34,14 @@ async def check(
     daemon: Daemon,
     settings: HealthCheckerSettings,
     store: Store,
-    open_probes: Callable[[HealthCheckerSettings], AbstractAsyncContextManager[Mapping[str, Probe]]],
+    open_probes: Callable[[HealthCheckerSettings], AbstractAsyncContextManager[Mapping[str, Opened]]],
 ) -> None:
     """The same over a store that is open, with these kinds of probes."""
     keys, node = Keyspace(settings.store_prefix), settings.node
     clock = asyncio.get_running_loop().time
     instances = Mirror(store, keys.instances, node)
     health = Mirror(store, keys.health, node)
+    routers = Mirror(store, keys.routers)
     recorded = Owned(store, keys.health, health)
     verdicts = Verdicts(recorded, instances, clock)
     session = Session(store, ttl=settings.presence_seconds)
@@ -54,15 +56,15 @@ async def check(
     recorded.on_news(lambda: loop.wake("recorded verdicts changed"))
 
     daemon.ready["instances and verdicts listed"] = lambda: instances.complete and health.complete
+    daemon.ready["routers listed"] = lambda: routers.complete
     daemon.ready["presence held"] = lambda: session.held
     await session.publish(keys.mesh.key("health_checker", node), announcement(daemon, id_=node, node=node).encode())
-    async with open_probes(settings) as probes:
+    async with open_probes(settings) as kinds:
         rounds = Rounds(
             instances=instances,
+            routers=routers,
             verdicts=verdicts,
-            probes=probes,
-            in_flight=settings.probes_in_flight,
-            clock=clock,
+            prober=Prober(kinds, clock, daemon.registry),
             registry=daemon.registry,
         )
 
@@ -74,6 +76,7 @@ async def check(
         await daemon.run(
             mirror_instances=instances.run(),
             mirror_health=health.run(),
+            mirror_routers=routers.run(),
             keep_present=session.run(),
             probe_instances=probe_instances(),
         )

@@ -10,4 +10,9 @@ from libs.daemon import Settings
 class HealthCheckerSettings(Settings):
     """How much the checker does at a time."""
 
-    probes_in_flight: int = Field(256, ge=1, description="probes at a time; further ones wait for their turn")
+    probes_in_flight: int = Field(
+        256, ge=1, description="probes of each kind at a time; further ones wait for their turn"
+    )
+    execs_in_flight: int = Field(
+        4, ge=1, description="commands of exec checks at a time; each costs the engine a process"
+    )

@@ -39,7 +39,14 @@ class Verdicts:
 
     def tell(self, key: Key, verdict: Health) -> None:
         """A new verdict."""
-        log.info("a verdict", app=key[1], instance=key[2], ready=verdict.ready, reason=verdict.reason)
+        log.info(
+            "a verdict",
+            app=key[1],
+            instance=key[2],
+            ready=verdict.ready,
+            live=verdict.live,
+            reason=verdict.live_reason or verdict.reason,
+        )
         self._judged[key] = verdict
         self._wake()
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
-from libs.keyspace.records import HttpAction
+from libs.keyspace.records import Check, HttpAction
 from services.health_checker.endpoint import Endpoint, endpoint_of
 from services.health_checker.probe import PASSED, Outcome, Probe
 from services.health_checker.settings import HealthCheckerSettings
@@ -18,6 +18,11 @@ from services.health_checker.target import Target
 
 READ_AT_MOST = 4096  # bytes that are buffered of an answer
 AS_WRITTEN = "/%?:@!$&'()*+,;=[]~"  # of a user's path; what could not stand in a request line is encoded
+
+
+def in_flight(settings: HealthCheckerSettings) -> int:
+    """As many as any kind that costs little."""
+    return settings.probes_in_flight
 
 
 @asynccontextmanager
@@ -33,19 +38,19 @@ async def open_probe(settings: HealthCheckerSettings) -> AsyncIterator[Probe]:
         read_bufsize=READ_AT_MOST,
     ) as session:
 
-        async def ask(target: Target, action: HttpAction) -> Outcome:
-            return await get(session, target, action)
+        async def ask(target: Target, check: Check, action: HttpAction) -> Outcome:
+            return await get(session, target, check, action)
 
         yield ask
 
 
-async def get(session: aiohttp.ClientSession, target: Target, action: HttpAction) -> Outcome:
+async def get(session: aiohttp.ClientSession, target: Target, check: Check, action: HttpAction) -> Outcome:
     """Ask once."""
     endpoint = endpoint_of(target, action.port)
     if isinstance(endpoint, Outcome):
         return endpoint
     path = action.path if action.path.startswith("/") else f"/{action.path}"
-    limit = target.check.timeout_seconds
+    limit = check.timeout_seconds
     try:
         async with (
             asyncio.timeout(limit),

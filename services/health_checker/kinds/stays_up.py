@@ -6,10 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from libs.keyspace.document import now
-from libs.keyspace.records import StaysUp
+from libs.keyspace.records import Check, StaysUp
 from services.health_checker.probe import PASSED, Outcome, Probe
 from services.health_checker.settings import HealthCheckerSettings
 from services.health_checker.target import Target
+
+
+def in_flight(settings: HealthCheckerSettings) -> int:
+    """As many as any kind that costs little."""
+    return settings.probes_in_flight
 
 
 @asynccontextmanager
@@ -18,7 +23,7 @@ async def open_probe(settings: HealthCheckerSettings) -> AsyncIterator[Probe]:  
     yield look
 
 
-async def look(target: Target, action: StaysUp) -> Outcome:
+async def look(target: Target, _: Check, action: StaysUp) -> Outcome:
     """Compare the age of the run, in seconds of the wall clock, with what is asked."""
     if target.run is None:
         return Outcome(passed=False, reason="it is not known since when it runs")

@@ -8,11 +8,16 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from libs.keyspace.records import TcpAction
+from libs.keyspace.records import Check, TcpAction
 from services.health_checker.endpoint import Endpoint, endpoint_of
 from services.health_checker.probe import PASSED, Outcome, Probe
 from services.health_checker.settings import HealthCheckerSettings
 from services.health_checker.target import Target
+
+
+def in_flight(settings: HealthCheckerSettings) -> int:
+    """As many as any kind that costs little."""
+    return settings.probes_in_flight
 
 
 @asynccontextmanager
@@ -21,12 +26,12 @@ async def open_probe(settings: HealthCheckerSettings) -> AsyncIterator[Probe]:  
     yield connect
 
 
-async def connect(target: Target, action: TcpAction) -> Outcome:
+async def connect(target: Target, check: Check, action: TcpAction) -> Outcome:
     """Connect once."""
     endpoint = endpoint_of(target, action.port)
     if isinstance(endpoint, Outcome):
         return endpoint
-    limit = target.check.timeout_seconds
+    limit = check.timeout_seconds
     try:
         async with asyncio.timeout(limit):
             error = await connected(endpoint)

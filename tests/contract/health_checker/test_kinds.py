@@ -10,10 +10,12 @@ from datetime import timedelta
 
 import pytest
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from libs.keyspace.document import now
 from libs.keyspace.records import Check, ExecAction, HttpAction, HttpHeader, StaysUp, TcpAction
-from services.health_checker.probe import PASSED, Outcome, open_probes, probe_once
+from services.health_checker.probe import PASSED, Outcome, open_probes
+from services.health_checker.prober import Prober
 from services.health_checker.settings import HealthCheckerSettings
 from services.health_checker.target import Target
 from tests.support.ports import free_port
@@ -25,8 +27,20 @@ async def probe(
     check: Check, *, port: int | None = None, address: str | None = "127.0.0.1", age: float = 0.0
 ) -> Outcome:
     target = Target("shop_v2.web.1-a1", address, port, now() - timedelta(seconds=age), check)
-    async with open_probes(HealthCheckerSettings()) as probes:
-        return await probe_once(probes, target)
+    async with a_prober() as ask:
+        return await ask(target)
+
+
+@asynccontextmanager
+async def a_prober() -> AsyncIterator[Callable[[Target], Awaitable[Outcome]]]:
+    """Probes the readiness of targets."""
+    async with open_probes(HealthCheckerSettings()) as kinds:
+        prober = Prober(kinds, asyncio.get_running_loop().time, CollectorRegistry())
+
+        async def ask(target: Target) -> Outcome:
+            return (await prober.probe(target, target.readiness)).outcome
+
+        yield ask
 
 
 @asynccontextmanager
@@ -94,12 +108,12 @@ async def test_an_address_of_the_sixth_version_is_probed_and_named(check: Check)
 
 @ON_A_PORT
 async def test_a_want_of_files_is_a_fault_of_ours_and_not_of_the_instance(check: Check) -> None:
-    async with answering(status(200)) as port, open_probes(HealthCheckerSettings()) as probes:
+    async with answering(status(200)) as port, a_prober() as ask:
         target = Target("a", "127.0.0.1", port, now(), check)
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
         try:
-            outcome = await probe_once(probes, target)
+            outcome = await ask(target)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert outcome.fault
@@ -174,10 +188,10 @@ async def test_each_probe_has_a_connection_of_its_own() -> None:
         peers.add(request.transport.get_extra_info("peername"))
         return web.Response()
 
-    async with answering(answer) as port, open_probes(HealthCheckerSettings()) as probes:
+    async with answering(answer) as port, a_prober() as ask:
         target = Target("a", "127.0.0.1", port, now(), HTTP)
         for _ in range(3):
-            assert await probe_once(probes, target) == PASSED
+            assert await ask(target) == PASSED
     assert len(peers) == 3
 
 
@@ -232,8 +246,8 @@ async def test_staying_up_passes_by_the_age_of_the_run() -> None:
     future = await probe(check, age=-100)
     assert future.again == 5
     unknown = Target("a", None, None, None, check)
-    async with open_probes(HealthCheckerSettings()) as probes:
-        assert not (await probe_once(probes, unknown)).passed
+    async with a_prober() as ask:
+        assert not (await ask(unknown)).passed
 
 
 async def test_a_check_that_is_not_known_here_does_not_pass_and_says_so() -> None:

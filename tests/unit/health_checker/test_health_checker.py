@@ -15,7 +15,7 @@ from libs.keyspace.document import now
 from libs.keyspace.records import Check, Checks, Health, Instance, StaysUp, TcpAction
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
-from services.health_checker.probe import PASSED, Outcome, Probe
+from services.health_checker.probe import PASSED, Opened, Outcome
 from services.health_checker.serve import check
 from services.health_checker.settings import HealthCheckerSettings
 from services.health_checker.target import Target, target_of
@@ -36,7 +36,7 @@ class Node:
     broken: set[str] = field(default_factory=set)
     flapping: set[str] = field(default_factory=set)  # two probes of three fail
 
-    async def probe(self, target: Target, action: object) -> Outcome:
+    async def probe(self, target: Target, check: Check, action: object) -> Outcome:
         self.probed.append(target.name)
         if target.name in self.broken:
             raise RuntimeError("a bug in a kind")
@@ -92,8 +92,8 @@ async def checker(node: Node) -> AsyncIterator[Daemon]:
     """One life of the checker, its probes answered by the node."""
 
     @asynccontextmanager
-    async def open_probes(_: HealthCheckerSettings) -> AsyncIterator[dict[str, Probe]]:
-        yield {"tcp": node.probe}
+    async def open_probes(_: HealthCheckerSettings) -> AsyncIterator[dict[str, Opened]]:
+        yield {"tcp": Opened(node.probe, 256)}
 
     daemon = Daemon("health_checker", CollectorRegistry())
     work = check(daemon, HealthCheckerSettings(node="n1"), node.store.fork(), open_probes)
@@ -217,8 +217,8 @@ async def test_a_verdict_found_while_the_store_was_away_is_written_when_it_is_ba
     daemon = Daemon("health_checker", CollectorRegistry())
 
     @asynccontextmanager
-    async def open_probes(_: HealthCheckerSettings) -> AsyncIterator[dict[str, Probe]]:
-        yield {"tcp": away.probe}
+    async def open_probes(_: HealthCheckerSettings) -> AsyncIterator[dict[str, Opened]]:
+        yield {"tcp": Opened(away.probe, 256)}
 
     async with supervise(checker=check(daemon, HealthCheckerSettings(node="n1"), store, open_probes)):
         await node.record("a1")
@@ -252,7 +252,7 @@ async def test_a_bug_in_one_probe_does_not_end_the_checks_of_the_others(node: No
 async def test_no_more_probes_than_allowed_are_in_flight(node: Node) -> None:
     most, running, release = 0, 0, asyncio.Event()
 
-    async def slow(target: Target, action: object) -> Outcome:
+    async def slow(target: Target, check: Check, action: object) -> Outcome:
         nonlocal most, running
         running += 1
         most = max(most, running)
@@ -261,11 +261,11 @@ async def test_no_more_probes_than_allowed_are_in_flight(node: Node) -> None:
         return PASSED
 
     @asynccontextmanager
-    async def open_probes(_: HealthCheckerSettings) -> AsyncIterator[dict[str, Probe]]:
-        yield {"tcp": slow}
+    async def open_probes(_: HealthCheckerSettings) -> AsyncIterator[dict[str, Opened]]:
+        yield {"tcp": Opened(slow, 3)}
 
     daemon = Daemon("health_checker", CollectorRegistry())
-    settings = HealthCheckerSettings(node="n1", probes_in_flight=3)
+    settings = HealthCheckerSettings(node="n1")
     async with supervise(checker=check(daemon, settings, node.store.fork(), open_probes)):
         for number in range(8):
             await node.record(f"i{number}")
@@ -285,6 +285,6 @@ def test_an_instance_without_a_check_gets_the_default_of_what_it_has() -> None:
     with_port, without = target(bare.changed(port=5000)), target(bare)
     assert with_port is not None
     assert without is not None
-    assert with_port.check == Check(tcp=TcpAction())
-    assert without.check == Check(stays_up=StaysUp())
+    assert with_port.readiness == Check(tcp=TcpAction())
+    assert without.readiness == Check(stays_up=StaysUp())
     assert target(bare.changed(state="exited")) is None
