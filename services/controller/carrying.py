@@ -18,7 +18,7 @@ def carries(later: Content, before: Content, after: Content) -> bool:
         return False
     return all(
         _carries(getattr(later, name), getattr(before, name), getattr(after, name))
-        for name in ("values", "memory", "cpu", "tags")
+        for name in ("values", "memory", "cpu", "tags", "probes")
     )
 
 

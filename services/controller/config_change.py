@@ -10,6 +10,8 @@ from typing import TypeVar
 from pydantic import JsonValue
 
 from services.controller.fields import Body, Fields
+from services.controller.healthchecks import Healthcheck, read_healthcheck
+from services.controller.probe import BadProbe
 
 T = TypeVar("T")
 
@@ -46,6 +48,7 @@ class ConfigChange:
     memory: Mapping[str, str | None]
     cpu: Mapping[str, int | None]
     tags: Mapping[str, str | None]
+    healthcheck: Healthcheck
 
 
 def read_change(body: Body) -> ConfigChange:
@@ -56,9 +59,19 @@ def read_change(body: Body) -> ConfigChange:
         memory=_read(fields, "memory", _TYPE, BAD_TYPE, _memory),
         cpu=_read(fields, "cpu", _TYPE, BAD_TYPE, _cpu),
         tags=_read(fields, "tags", _TAG_KEY, BAD_TAG_KEY, _tag),
+        healthcheck=_healthcheck(fields),
     )
     fields.check()
     return change
+
+
+def _healthcheck(fields: Fields) -> Healthcheck:
+    try:
+        return read_healthcheck(fields.mapping("healthcheck"))
+    except BadProbe as bad:
+        for reason in bad.reasons:
+            fields.wrongly("healthcheck", reason)
+        return {}
 
 
 def merge(before: Mapping[str, T], change: Mapping[str, T | None]) -> dict[str, T]:
@@ -110,6 +123,8 @@ def _value(key: str, value: JsonValue) -> str:
             raise Refused("PORT must be a number from 1 to 65535: the port that web and cmd listen on")
         case "HEALTHCHECK_TIMEOUT" | "HEALTHCHECK_INITIAL_DELAY" if not re.fullmatch(r"[0-9]{1,6}", text):
             raise Refused(f"{key} must be a number of seconds")
+        case "HEALTHCHECK_TIMEOUT" if int(text) == 0:
+            raise Refused("HEALTHCHECK_TIMEOUT must be a number of seconds greater than 0")
         case "HEALTHCHECK_URL" if not re.fullmatch(r"/[!-~]*", text):
             raise Refused(f"{key} must be a path that begins with /")
     return text

@@ -20,6 +20,7 @@ from libs.keyspace.records import App, Build, Config, Release
 from libs.store import StaleRevision, Store, StoreUnavailable, TooLarge
 from libs.store.shelf import Shelf, Stored
 from services.controller.errors import Conflict, NotFound
+from services.controller.healthchecks import flat
 from services.controller.summary import Content
 from services.controller.vault import Vault
 
@@ -52,7 +53,8 @@ def content_of(
     if build is not None:
         content = replace(content, build=build.uuid, image=build.image, sha=build.sha)
     if config is not None:
-        content = replace(content, memory=config.memory, cpu=config.cpu, tags=config.tags)
+        probes = flat(config.healthcheck)
+        content = replace(content, memory=config.memory, cpu=config.cpu, tags=config.tags, probes=probes)
     return content
 
 

@@ -65,6 +65,7 @@ def of_config(app: App, config: Config, values: Mapping[str, str]) -> Shape:
         "memory": dict(config.memory),
         "cpu": dict(config.cpu),
         "tags": dict(config.tags),
+        "healthcheck": dict(config.healthcheck),
         "created": date(config.created),
         "updated": date(config.created),
     }

@@ -18,6 +18,7 @@ class Content:
     memory: Mapping[str, str] = field(default_factory=dict)
     cpu: Mapping[str, int] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    probes: Mapping[str, Any] = field(default_factory=dict)  # by `web readiness` and the like
 
 
 def summarise(user: str, before: Content, after: Content) -> str:
@@ -32,6 +33,8 @@ def summarise(user: str, before: Content, after: Content) -> str:
         said.append(f"{user} changed limits for {', '.join(limits)}")
     if tags := _difference(before.tags, after.tags, "tag "):
         said.append(f"{user} {tags}")
+    if probes := _difference(before.probes, after.probes, "healthcheck "):
+        said.append(f"{user} {probes}")
     return " and ".join(said) or f"{user} changed nothing"
 
 

@@ -8,19 +8,23 @@ from services.controller.resources.config import ConfigResource
 from services.controller.resources.containers import ContainersResource
 from services.controller.resources.domains import DomainsResource
 from services.controller.resources.events import EventsResource
+from services.controller.resources.healthchecks import HealthchecksResource
 from services.controller.resources.logs import LogsResource
 from services.controller.resources.releases import ReleasesResource
 from services.controller.resources.root import RootResource
 from services.controller.resources.scale import ScaleResource
+from services.controller.resources.settings import SettingsResource
 
 ALL: tuple[type[Resource], ...] = (
     RootResource,
     AccountResource,
     AppsResource,
     ConfigResource,
+    HealthchecksResource,
     BuildsResource,
     ReleasesResource,
     ScaleResource,
+    SettingsResource,
     ContainersResource,
     DomainsResource,
     LogsResource,

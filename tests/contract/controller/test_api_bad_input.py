@@ -19,6 +19,8 @@ POSTS = [
     "/v1/apps",
     "/v1/apps/hello",
     "/v1/apps/hello/config",
+    "/v1/apps/hello/healthchecks",
+    "/v1/apps/hello/settings",
     "/v1/apps/hello/builds",
     "/v1/apps/hello/scale",
     "/v1/apps/hello/domains",
@@ -118,6 +120,10 @@ async def test_a_bad_field_is_named(admin: Client, built: str, path: str, body: 
         ("POST", ""),
         ("GET", "/config"),
         ("POST", "/config"),
+        ("GET", "/healthchecks"),
+        ("POST", "/healthchecks"),
+        ("GET", "/settings"),
+        ("POST", "/settings"),
         ("GET", "/builds"),
         ("POST", "/builds"),
         ("GET", "/builds/x"),
@@ -166,6 +172,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 NAMES = ["id", "structure", "values", "memory", "cpu", "tags", "image", "procfile", "sha", "version", "cmd", "domain"]
+NAMES += ["healthcheck", "settings"]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

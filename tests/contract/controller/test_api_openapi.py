@@ -93,53 +93,80 @@ class Checked:
         return [self._absolute(one) for one in schema] if isinstance(schema, list) else schema
 
 
-async def test_every_operation_answers_as_the_contract_says(api: Api, contract: dict[str, Any]) -> None:
-    nobody = Checked(api.client, contract)
+APP, AT = "/v1/apps/hello", "/v1/apps/{id}"
+
+
+async def ask_for_accounts(nobody: Checked, contract: dict[str, Any]) -> Checked:
     account = {"username": "admin", "password": "opensesame"}
     await nobody("GET", "/healthz", "/healthz", status=200)
     await nobody("GET", "/v1", "/v1", status=401)
     await nobody("POST", "/v1/auth/register", "/v1/auth/register", account, status=201)
     await nobody("POST", "/v1/auth/register", "/v1/auth/register", account, status=400)
     token = (await nobody("POST", "/v1/auth/login/", "/v1/auth/login/", account, status=200)).json["token"]
-
-    call = Checked(api.client.with_token(token), contract)
+    call = Checked(nobody.client.with_token(token), contract)
     password = {"password": "opensesame", "new_password": "opensesame"}
     await call("GET", "/v1", "/v1", status=200)
     await call("GET", "/v1/auth/whoami", "/v1/auth/whoami", status=200)
     await call("POST", "/v1/auth/passwd", "/v1/auth/passwd", password, status=200)
+    return call
+
+
+async def ask_for_apps(call: Checked) -> None:
     await call("POST", "/v1/apps", "/v1/apps", {"id": "hello"}, status=201)
     await call("POST", "/v1/apps", "/v1/apps", {"id": "hello"}, status=400)
     await call("GET", "/v1/apps", "/v1/apps", status=200)
+    await call("GET", APP, AT, status=200)
+    await call("POST", APP, AT, {}, status=200)
+    await call("GET", "/v1/apps/nope", AT, status=404)
+    await call("GET", f"{APP}/settings", f"{AT}/settings", status=200)
+    chosen = {"settings": {"surge": "50%", "parallel": 2, "drain_seconds": 1.5, "response_timeout_seconds": 60}}
+    await call("POST", f"{APP}/settings", f"{AT}/settings", chosen, status=201)
+    await call("POST", f"{APP}/settings", f"{AT}/settings", {"settings": {"colour": 1}}, status=400)
+    await call("POST", f"{APP}/domains", f"{AT}/domains", {"domain": "example.org"}, status=201)
+    await call("GET", f"{APP}/domains", f"{AT}/domains", status=200)
+    await call("DELETE", f"{APP}/domains/example.org", f"{AT}/domains/{{domain}}", status=204)
+    await call("GET", f"{APP}/logs", f"{AT}/logs", status=500)
+    await call("GET", f"{APP}/events", f"{AT}/events", status=200)
 
-    app, at = "/v1/apps/hello", "/v1/apps/{id}"
-    await call("GET", app, at, status=200)
-    await call("POST", app, at, {}, status=200)
-    await call("GET", "/v1/apps/nope", at, status=404)
-    await call("POST", f"{app}/config", f"{at}/config", {"values": {"A": 1}, "cpu": {"cmd": 2}}, status=201)
-    build = await call("POST", f"{app}/builds", f"{at}/builds", {"image": "a", "procfile": {"web": "x"}}, status=201)
+
+async def ask_for_releases(call: Checked) -> None:
+    await call("POST", f"{APP}/config", f"{AT}/config", {"values": {"A": 1}, "cpu": {"cmd": 2}}, status=201)
+    build = await call("POST", f"{APP}/builds", f"{AT}/builds", {"image": "a", "procfile": {"web": "x"}}, status=201)
+    await call("POST", f"{APP}/builds", f"{AT}/builds", {"image": "bad"}, status=503)
+    await call("POST", f"{APP}/config", f"{AT}/config", {"values": {"A": None}}, status=201)
+    await call("GET", f"{APP}/config", f"{AT}/config", status=200)
+    await call("GET", f"{APP}/builds", f"{AT}/builds", status=200)
+    await call("GET", f"{APP}/builds/{build.json['uuid']}", f"{AT}/builds/{{uuid}}", status=200)
+    probe = {"httpGet": {"path": "/up", "httpHeaders": [{"name": "a", "value": "b"}]}, "periodSeconds": 2}
+    alive = {"exec": {"command": ["test", "-f", "/alive"]}}
+    probes = {"healthcheck": {"web": {"readinessProbe": probe}, "worker": {"livenessProbe": alive}}}
+    await call("POST", f"{APP}/healthchecks", f"{AT}/healthchecks", probes, status=201)
+    await call("POST", f"{APP}/healthchecks", f"{AT}/healthchecks", {"healthcheck": {"web": 1}}, status=400)
+    await call("GET", f"{APP}/healthchecks", f"{AT}/healthchecks", status=200)
+    await call("GET", f"{APP}/releases", f"{AT}/releases", status=200)
+    await call("GET", f"{APP}/releases/v1", f"{AT}/releases/{{version}}", status=200)
+    await call("GET", f"{APP}/releases/v3", f"{AT}/releases/{{version}}", status=200)
+    await call("POST", f"{APP}/releases/rollback", f"{AT}/releases/rollback", {"version": 3}, status=201)
+
+
+async def ask_for_processes(call: Checked) -> None:
+    await call("POST", f"{APP}/scale", f"{AT}/scale", {"web": 1}, status=204)
+    await call("GET", f"{APP}/containers", f"{AT}/containers", status=200)
+    await call("GET", f"{APP}/containers/web", f"{AT}/containers/{{type}}", status=200)
+    await call("GET", f"{APP}/containers/web/1", f"{AT}/containers/{{type}}/{{num}}", status=200)
+    await call("POST", f"{APP}/containers/restart", f"{AT}/containers/restart", status=200)
+    await call("POST", f"{APP}/containers/web/restart", f"{AT}/containers/{{type}}/restart", status=200)
+    await call("POST", f"{APP}/containers/web/1/restart", f"{AT}/containers/{{type}}/{{num}}/restart", status=200)
+
+
+async def test_every_operation_answers_as_the_contract_says(api: Api, contract: dict[str, Any]) -> None:
     api.deployer.failing["bad"] = "no such image"
-    await call("POST", f"{app}/builds", f"{at}/builds", {"image": "bad"}, status=503)
-    await call("POST", f"{app}/config", f"{at}/config", {"values": {"A": None}}, status=201)
-    await call("GET", f"{app}/config", f"{at}/config", status=200)
-    await call("GET", f"{app}/builds", f"{at}/builds", status=200)
-    await call("GET", f"{app}/builds/{build.json['uuid']}", f"{at}/builds/{{uuid}}", status=200)
-    await call("GET", f"{app}/releases", f"{at}/releases", status=200)
-    await call("GET", f"{app}/releases/v1", f"{at}/releases/{{version}}", status=200)
-    await call("POST", f"{app}/releases/rollback", f"{at}/releases/rollback", {"version": 3}, status=201)
-    await call("POST", f"{app}/scale", f"{at}/scale", {"web": 1}, status=204)
-    await call("GET", f"{app}/containers", f"{at}/containers", status=200)
-    await call("GET", f"{app}/containers/web", f"{at}/containers/{{type}}", status=200)
-    await call("GET", f"{app}/containers/web/1", f"{at}/containers/{{type}}/{{num}}", status=200)
-    await call("POST", f"{app}/containers/restart", f"{at}/containers/restart", status=200)
-    await call("POST", f"{app}/containers/web/restart", f"{at}/containers/{{type}}/restart", status=200)
-    await call("POST", f"{app}/containers/web/1/restart", f"{at}/containers/{{type}}/{{num}}/restart", status=200)
-    await call("POST", f"{app}/domains", f"{at}/domains", {"domain": "example.org"}, status=201)
-    await call("GET", f"{app}/domains", f"{at}/domains", status=200)
-    await call("DELETE", f"{app}/domains/example.org", f"{at}/domains/{{domain}}", status=204)
-    await call("GET", f"{app}/logs", f"{at}/logs", status=500)
-    await call("GET", f"{app}/events", f"{at}/events", status=200)
-    await call("DELETE", app, at, status=204)
-
+    nobody = Checked(api.client, contract)
+    call = await ask_for_accounts(nobody, contract)
+    await ask_for_apps(call)
+    await ask_for_releases(call)
+    await ask_for_processes(call)
+    await call("DELETE", APP, AT, status=204)
     operations = {
         item[method]["operationId"] for item in contract["paths"].values() for method in item.keys() & METHODS
     }

@@ -31,7 +31,8 @@ async def test_a_config_without_a_build_is_a_release_at_once(api: Api, admin: Cl
     api.deployer.holding = True
     answer = await config(admin, app, A=5, B="two words")
     assert answer.line == "201 CREATED"
-    assert list(answer.json) == ["uuid", "app", "owner", "values", "memory", "cpu", "tags", "created", "updated"]
+    groups = ["values", "memory", "cpu", "tags", "healthcheck"]
+    assert list(answer.json) == ["uuid", "app", "owner", *groups, "created", "updated"]
     assert answer.json["values"] == {"A": "5", "B": "two words"}
     assert answer.headers["Deis-Release"] == answer.headers["X-Deis-Release"] == "2"
     assert await versions(admin, app) == [(2, "admin added A, B"), (1, "admin created initial release")]

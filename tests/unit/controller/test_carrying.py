@@ -10,7 +10,7 @@ from services.controller.carrying import carries
 from services.controller.summary import Content
 
 VALUES = st.dictionaries(st.sampled_from("ABC"), st.sampled_from("12"))
-CONTENTS = st.builds(Content, build=st.sampled_from(["b1", "b2", None]), values=VALUES, tags=VALUES)
+CONTENTS = st.builds(Content, build=st.sampled_from(["b1", "b2", None]), values=VALUES, tags=VALUES, probes=VALUES)
 
 
 @given(CONTENTS, CONTENTS)

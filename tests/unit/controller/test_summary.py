@@ -31,6 +31,12 @@ V1 = Content()
             Content(tags={"rack": "2"}),
             "admin changed tag rack, deleted tag ssd",
         ),
+        (V1, Content(probes={"web readiness": {}}), "admin added healthcheck web readiness"),
+        (
+            Content(probes={"web readiness": {"a": 1}, "web startup": {}}),
+            Content(probes={"web liveness": {}, "web readiness": {"a": 2}}),
+            "admin added healthcheck web liveness, changed healthcheck web readiness, deleted healthcheck web startup",
+        ),
         (
             V1,
             Content(build="b", image="i", values={"A": "1"}, tags={"rack": "1"}),
