@@ -23,16 +23,24 @@ class Course:
     Between probes it is a timer for each check and no task. Of one check there is at most one probe at a time.
     """
 
-    __slots__ = ("_first", "_judgement", "_prober", "_spawn", "_tasks", "_tell", "_timers", "target")
+    __slots__ = ("_first", "_judgement", "_prober", "_spawn", "_tasks", "_tell", "_timers", "_wall", "target")
 
-    def __init__(
-        self, target: Target, last: Health | None, *, prober: Prober, spawn: Spawn, tell: Callable[[Health], None]
+    def __init__(  # noqa: PLR0913 - what it needs, by name
+        self,
+        target: Target,
+        last: Health | None,
+        *,
+        prober: Prober,
+        spawn: Spawn,
+        tell: Callable[[Health], None],
+        wall: Callable[[], datetime] = now,
     ) -> None:
         self.target = target
         self._judgement = Judgement(target, last)
         self._prober = prober
         self._spawn = spawn
         self._tell = tell
+        self._wall = wall
         self._timers: dict[Role | None, asyncio.TimerHandle] = {}  # None: the end of the startup check's budget
         self._tasks: dict[Role, asyncio.Task[None]] = {}
         self._first: dict[Role, float] = {}  # when the first probe began
@@ -41,7 +49,7 @@ class Course:
         """Begin."""
         startup, run = self.target.startup, self.target.run
         if startup is not None and run is not None and not self._judgement.started:
-            left = run + timedelta(seconds=pace.budget(startup)) - now()
+            left = run + timedelta(seconds=pace.budget(startup)) - self._wall()
             self._arm(None, self._clock() + max(left.total_seconds(), 0.0))
         self._arrange()
 
@@ -64,7 +72,7 @@ class Course:
             if role not in self._timers and role not in self._tasks:
                 check = self.target.check(role)
                 pause = 0.0 if self._is_waited_for(role) else pace.spread(check)
-                self._arm(role, self._clock() + max(pause, pace.initial_delay(check, self.target.run, now())))
+                self._arm(role, self._clock() + max(pause, pace.initial_delay(check, self.target.run, self._wall())))
 
     def _is_waited_for(self, role: Role) -> bool:
         """Someone waits for its outcome: a rollout, or a router."""
@@ -79,7 +87,7 @@ class Course:
         del self._timers[role]
         if role is not None:
             self._tasks[role] = self._spawn(self._probe(role), f"probe {self.target.name}")
-        elif (verdict := self._judgement.look(now())) is not None:
+        elif (verdict := self._judgement.look(self._wall())) is not None:
             self._tell(verdict)
 
     async def _probe(self, role: Role) -> None:
@@ -89,7 +97,7 @@ class Course:
             del self._tasks[role]
         self._first.setdefault(role, probed.began)
         verdict = self._judgement.hear(
-            role, probed.outcome, began=probed.began, at=self._clock(), now=now(), seconds=probed.seconds
+            role, probed.outcome, began=probed.began, at=self._clock(), now=self._wall(), seconds=probed.seconds
         )
         if verdict is not None:
             self._tell(verdict)
