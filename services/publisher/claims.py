@@ -43,7 +43,8 @@ def wanted_services(  # noqa: PLR0913 - every fact that it rests on, named
     """The claims of `node`, given what is published by every node.
 
     An address is claimed once its instance was first ready in its present run, and until the run ends or the instance
-    retires; in between the claim says whether it is ready. What is unknown stays as it is.
+    retires; in between the claim says whether it is ready, and since when a router's suspicion is answered. One that is
+    not live is claimed as well: the deployer makes it retire. What is unknown stays as it is.
     """
     claims = Claims()
     for key, instance in seen.instances.items():
@@ -84,6 +85,7 @@ def claim_of(
         old = None  # what was published is of an earlier run
     known = verdict if verdict is not None and verdict.run == instance.started else None
     ready = known.ready if known is not None else old is not None and old.ready
+    confirmed = known.confirmed if known is not None else old.confirmed if old is not None else None
     if old is None and not ready:
         return "it has not passed its check in this run yet"
     return Service(
@@ -98,6 +100,7 @@ def claim_of(
         ready=ready,
         published=old.published if old is not None else now,
         run=instance.started,
+        confirmed=confirmed,
     )
 
 

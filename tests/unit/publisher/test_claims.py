@@ -34,8 +34,9 @@ def instance(id_: str = "a1", **changes: object) -> Instance:
     return Instance.model_validate({**fields, **changes})
 
 
-def verdict(*, ready: bool, run: float = 0) -> Health:
-    return Health(started=True, ready=ready, live=True, since=at(1), run=at(run))
+def verdict(*, ready: bool, run: float = 0, live: bool = True, confirmed: float | None = None) -> Health:
+    word = None if confirmed is None else at(confirmed)
+    return Health(started=True, ready=ready, live=live, since=at(1), run=at(run), confirmed=word)
 
 
 def service(id_: str = "a1", **changes: object) -> Service:
@@ -100,6 +101,27 @@ def test_a_verdict_on_an_earlier_run_says_nothing() -> None:
     assert claims(again, verdicts={KEY: verdict(ready=True, run=0)}).wanted == {}
     unready = {KEY: verdict(ready=False, run=-9)}
     assert claims(instance(), verdicts=unready, published={KEY: service()}).wanted == {KEY: service()}
+
+
+def test_the_answer_to_a_suspicion_is_that_of_the_present_runs_verdict() -> None:
+    answered = {KEY: verdict(ready=True, confirmed=4)}
+    assert claims(instance(), verdicts=answered, published={KEY: service()}).wanted == {KEY: service(confirmed=at(4))}
+    of_another_run = {KEY: verdict(ready=True, run=-9, confirmed=4)}
+    assert claims(instance(), verdicts=of_another_run, published={KEY: service()}).wanted == {KEY: service()}
+    lost = claims(instance(), published={KEY: service(confirmed=at(4))})
+    assert lost.wanted == {KEY: service(confirmed=at(4))}, "a verdict that is missing takes nothing back"
+    again = claims(
+        instance(started=at(9)), verdicts={KEY: verdict(ready=True, run=9)}, published={KEY: service(confirmed=at(4))}
+    )
+    assert again.wanted == {KEY: service(published=at(5), run=at(9))}
+
+
+def test_one_that_is_not_live_stays_published_until_it_retires() -> None:
+    for ready in (True, False):
+        dying = {KEY: verdict(ready=ready, live=False)}
+        assert claims(instance(), verdicts=dying, published={KEY: service()}).wanted == {KEY: service(ready=ready)}
+    retired = claims(instance(), verdicts={KEY: verdict(ready=True, live=False)}, retiring={KEY})
+    assert retired.wanted == {}
 
 
 def test_an_exit_withdraws_the_record() -> None:
@@ -195,6 +217,7 @@ services = st.builds(
     ready=st.booleans(),
     published=SECONDS.map(at),
     run=st.one_of(SECONDS.map(at), st.none()),
+    confirmed=st.one_of(SECONDS.map(at), st.none()),
 )
 
 
@@ -225,7 +248,12 @@ keys = IDS.map(lambda id_: ("shop", id_))
 worlds = st.builds(
     World,
     st.lists(instances, unique_by=lambda one: one.id),
-    st.dictionaries(keys, st.builds(verdict, ready=st.booleans(), run=SECONDS)),
+    st.dictionaries(
+        keys,
+        st.builds(
+            verdict, ready=st.booleans(), run=SECONDS, live=st.booleans(), confirmed=st.one_of(SECONDS, st.none())
+        ),
+    ),
     st.sets(keys, max_size=2),
     st.lists(services, unique_by=lambda one: one.instance).map(
         lambda many: {("shop", one.instance): one for one in many}
@@ -285,7 +313,7 @@ def test_without_any_verdict_nothing_of_a_present_run_changes(world: World) -> N
         same_run = one is not None and (one.state, one.address, one.started) == ("running", record.address, record.run)
         alone = sum(other.address == record.address for other in world.published.values()) == 1
         if record.node == "n1" and same_run and alone and one is not None and one.type != "worker":
-            assert found.wanted[key].ready is record.ready
+            assert (found.wanted[key].ready, found.wanted[key].confirmed) == (record.ready, record.confirmed)
 
 
 @given(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -51,9 +51,9 @@ class Platform:
         found = await Shelf(self.store, KEYS.services).get("shop", id_)
         return found.document if found else None
 
-    async def judge(self, id_: str, *, ready: bool) -> None:
+    async def judge(self, id_: str, *, ready: bool, live: bool = True, confirmed: datetime | None = None) -> None:
         seen = await eventually(lambda: self.instance(id_))
-        verdict = Health(started=True, ready=ready, live=True, since=now(), run=seen.started)
+        verdict = Health(started=True, ready=ready, live=live, since=now(), run=seen.started, confirmed=confirmed)
         await Shelf(self.store, KEYS.health).put(verdict, "n1", "shop", id_)
 
     async def retire(self, id_: str) -> None:
@@ -108,6 +108,30 @@ async def test_an_instance_is_published_when_it_is_ready_and_follows_its_verdict
         while unready.ready:
             unready = await eventually(lambda: platform.service("a1"))
         assert unready.published == first.published
+
+
+async def test_a_verdict_that_only_answers_a_suspicion_is_passed_on(platform: Platform) -> None:
+    async with publisher(platform):
+        first = await platform.routed("a1")
+        assert first.confirmed is None
+        answered = now()
+        await platform.judge("a1", ready=True, confirmed=answered)
+
+        async def passed_on() -> bool:
+            return await platform.service("a1") == first.model_copy(update={"confirmed": answered})
+
+        await eventually(passed_on)
+
+
+async def test_one_that_is_not_live_stays_published_until_it_retires(platform: Platform) -> None:
+    async with publisher(platform) as daemon:
+        first = await platform.routed("a1")
+        runs = daemon.loops["publish_services"].status.runs
+        await platform.judge("a1", ready=True, live=False)
+        await eventually(lambda: daemon.loops["publish_services"].status.runs > runs)
+        assert await platform.service("a1") == first
+        await platform.retire("a1")
+        await eventually(lambda: gone(platform, "a1"))
 
 
 async def test_a_crash_withdraws_the_address_and_a_new_pass_publishes_it_again(platform: Platform) -> None:
@@ -310,7 +334,7 @@ async def test_the_node_and_the_daemon_are_present_while_it_runs(platform: Platf
         node = Node.decode(entry.value)
         assert node.address == "127.0.0.1"
         assert node.cpus >= 1
-        assert node.memory > 2**20
+        assert 0 < node.reserved <= node.memory / 10
         await eventually(lambda: platform.store.get(KEYS.mesh.key("publisher", "n1")))
         platform.store.expire()
         await eventually(lambda: platform.store.get(KEYS.nodes.key("n1")))
