@@ -40,6 +40,14 @@ class GitFailed(ClientError):
         super().__init__(f"`git {' '.join(arguments)}` failed: {output.strip() or 'it says nothing'}")
 
 
+class NotOut(ClientError):
+    """A release that was followed did not get out; `lines` are the last of an instance that failed."""
+
+    def __init__(self, outcome: str, lines: Sequence[str]) -> None:
+        self.outcome, self.lines = outcome, tuple(lines)
+        super().__init__("\n".join([outcome, *(["its last lines:"] if lines else []), *lines]))
+
+
 class Interrupted(ClientError):
     """The user pressed Ctrl-C while the controller was at work; `note` says what goes on."""
 

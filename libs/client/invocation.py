@@ -26,7 +26,13 @@ if TYPE_CHECKING:  # brings aiohttp and pydantic, a fifth of a second: imported 
 
 T = TypeVar("T")
 
-GOES_ON = "The controller goes on with it: watch `deis ps` and `deis releases`."
+
+def goes_on(app: str) -> str:
+    """What Ctrl-C does not end, and what would."""
+    return (
+        f"The controller goes on with it: `deis releases:watch -a {app}` follows it,"
+        f" `deis releases:cancel -a {app}` ends it."
+    )
 
 
 def answer_seconds(environment: Mapping[str, str]) -> float | None:

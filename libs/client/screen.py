@@ -45,6 +45,10 @@ class Screen:
         """One line on standard output."""
         self._out.write(self._harmless(self.styled(text, style), self._out) + "\n")
 
+    def flush(self) -> None:
+        """Let a reader have now what was written so far."""
+        self._out.flush()
+
     def visible(self, value: object) -> str:
         """A value as text; on a terminal its control characters, colours included, are spelt out."""
         return spelt_out(str(value)) if self._terminal[id(self._out)] else str(value)
@@ -63,6 +67,11 @@ class Screen:
     def subheading(self, text: str) -> None:
         """`--- web:`, a part of a listing."""
         self.line(f"--- {text}", style=BOLD)
+
+    def below(self, *lines: str) -> None:
+        """Lines that say more of the one above them."""
+        for text in lines:
+            self.line(f"    {text}")
 
     def pairs(self, values: Mapping[str, object], gap: int = GAP) -> None:
         """Keys and values in two columns; further lines of a value stand below its first."""
@@ -103,9 +112,9 @@ class Screen:
         if table.row_count:
             Console(file=self._out, no_color=not coloured).print(table)
 
-    def json(self, value: Any) -> None:
-        """A value as JSON, for programs."""
-        text = json.dumps(value, indent=2, ensure_ascii=False)
+    def json(self, value: Any, *, oneline: bool = False) -> None:
+        """A value as JSON, for programs; on one line where values follow each other."""
+        text = json.dumps(value, indent=None if oneline else 2, ensure_ascii=False)
         self.line(RAW_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
     def warn(self, text: str) -> None:
@@ -131,7 +140,13 @@ class Screen:
         """
         ending = Ending()
         start = f"{label} " if label else ""
-        with Ticker(self._out, start, lively=self.lively, clock=self._clock) as ticker:
+        with Ticker(
+            self._out,
+            start,
+            lively=self.lively,
+            clock=self._clock,
+            meanwhile=lambda: self.visible(ending.meanwhile),
+        ) as ticker:
             try:
                 yield ending
             except BaseException as error:
@@ -151,8 +166,9 @@ class Screen:
 
 
 class Ending:
-    """How a progress line ends: `done` unless the block says otherwise."""
+    """How a progress line ends: `done` unless the block says otherwise; and what is going on `meanwhile`."""
 
     def __init__(self) -> None:
         self.text = "done"
+        self.meanwhile = ""
         self.seconds = 0.0

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 
 from libs.client.api.errors import ClientError
 from libs.client.profile import Profiles, profile_path
 
 SECONDS = 2.0  # nobody waits longer for a suggestion
+
+
+def starting_with(words: Iterable[str]) -> Callable[[str], list[str]]:
+    """Offers those of the words that begin as what is there already."""
+    fixed = tuple(words)
+    return lambda incomplete: [word for word in fixed if word.startswith(incomplete)]
 
 
 def app_names(incomplete: str) -> list[str]:

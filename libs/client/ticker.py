@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -16,12 +17,22 @@ CLEAR_TO_END = "\x1b[K"  # ECMA-48, 8.3.41
 class Ticker:
     """Writes `label`, keeps a wheel and a clock turning behind it, and ends the line.
 
+    What `meanwhile` says at the time stands behind the clock, cut to what fits on the line.
+
     On a dull output (a pipe) only the label and the end are written. The wheel turns in a thread of its own: it
     shows that the command is alive, whatever the command waits for.
     """
 
-    def __init__(self, out: TextIO, label: str, *, lively: bool, clock: Callable[[], float]) -> None:
-        self._out, self._label, self._lively, self._clock = out, label, lively, clock
+    def __init__(
+        self,
+        out: TextIO,
+        label: str,
+        *,
+        lively: bool,
+        clock: Callable[[], float],
+        meanwhile: Callable[[], str] = str,
+    ) -> None:
+        self._out, self._label, self._lively, self._clock, self._meanwhile = out, label, lively, clock, meanwhile
         self._began = clock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._turn, name="ticker", daemon=True)
@@ -61,6 +72,9 @@ class Ticker:
         while not self._over.wait(PERIOD_SECONDS):
             seconds = self.seconds
             clock = f" {seconds:.0f}s" if seconds >= 1 else ""
-            self._out.write(f"\r{self._label}{self._frames[turn % len(self._frames)]}{clock}{CLEAR_TO_END}")
+            start = f"{self._label}{self._frames[turn % len(self._frames)]}{clock}"
+            room = shutil.get_terminal_size().columns - len(start) - 2  # a longer line could not be written over
+            said = f" {self._meanwhile()[:room]}" if room > 0 else ""
+            self._out.write(f"\r{start}{said.rstrip()}{CLEAR_TO_END}")
             self._out.flush()
             turn += 1

@@ -10,6 +10,24 @@ from libs.client.api.answer import Answer, Page
 from libs.client.api.connection import Connection
 
 
+class Alarm(Answer):
+    """Something wrong with what an app runs, while it is: crashed, unready or not_live; of `web.1`, or of all `web`."""
+
+    kind: str = ""
+    about: str = ""
+    since: str = ""
+    message: str = ""
+    last_lines: tuple[str, ...] = ()
+
+
+class UnderWay(Answer):
+    """The rollout of an app that is not over, and what it waits for."""
+
+    release: str = ""
+    phase: str = ""
+    waiting: str | None = ""
+
+
 class App(Answer):
     """An app as its users see it. `structure` counts its processes by type."""
 
@@ -20,6 +38,8 @@ class App(Answer):
     structure: dict[str, int] = Field(default_factory=dict)
     created: str = ""
     updated: str = ""
+    alarms: tuple[Alarm, ...] = ()
+    rollout: UnderWay | None = None
 
 
 def app_path(app: str, *parts: str) -> str:

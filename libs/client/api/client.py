@@ -12,8 +12,10 @@ from libs.client.api.config import Configs
 from libs.client.api.connection import ANSWER_SECONDS, Connection, connect
 from libs.client.api.domains import Domains
 from libs.client.api.events import Events
+from libs.client.api.healthchecks import Healthchecks
 from libs.client.api.processes import Processes
 from libs.client.api.releases import Releases
+from libs.client.api.settings import Settings
 
 
 class Client:
@@ -27,8 +29,10 @@ class Client:
         self.config = Configs(connection)
         self.domains = Domains(connection)
         self.events = Events(connection)
+        self.healthchecks = Healthchecks(connection)
         self.processes = Processes(connection)
         self.releases = Releases(connection)
+        self.settings = Settings(connection)
 
 
 @asynccontextmanager

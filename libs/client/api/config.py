@@ -39,16 +39,7 @@ class Configs:
         """The present release's config."""
         return (await self._connection.get(app_path(app, "config"))).read(Config)
 
-    async def change(
-        self,
-        app: str,
-        *,
-        values: Mapping[str, str | None] | None = None,
-        memory: Mapping[str, str | None] | None = None,
-        cpu: Mapping[str, int | None] | None = None,
-        tags: Mapping[str, str | None] | None = None,
-    ) -> Config:
-        """Merge into the present config; None removes a key."""
-        groups = {"values": values, "memory": memory, "cpu": cpu, "tags": tags}
-        body = {name: dict(group) for name, group in groups.items() if group is not None}
+    async def change(self, app: str, **groups: Mapping[str, str | int | None]) -> Config:
+        """Merge `values`, `memory`, `cpu` and `tags` into the present config; None removes a key."""
+        body = {name: dict(group) for name, group in groups.items()}
         return (await self._connection.post(app_path(app, "config"), body, patient=True)).read(Config)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ from libs.client.api.failures import explain, start_it
 from libs.client.api.resolver import LoopbackResolver
 
 API_VERSION = "DEIS_API_VERSION"  # a header of every answer of a controller
+JSON, NDJSON = "application/json", "application/x-ndjson"
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
 RESTART_SECONDS = 15.0  # how long a read bears with a controller that says it will be back
@@ -108,6 +109,26 @@ class Connection:
                 return self._checked(path, status, reason, reply)
             await asyncio.sleep(pause)
 
+    async def lines(self, path: str) -> AsyncGenerator[Reply]:
+        """Read an answer that goes on, line by line (NDJSON); ends where it does. Errors: as `get`."""
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._seconds):
+                    response = await stack.enter_async_context(self._opened("GET", path, accept=f"{NDJSON}, {JSON}"))
+                    if response.status != 200:
+                        reply = Reply(self.url, response.status, response.headers, await response.read())
+                        self._checked(path, response.status, response.reason or "", reply)
+            except TimeoutError as error:
+                raise AnswerOverdue(self.url, f"GET {path}", self._seconds, changed=False) from error
+            begun = b""
+            async for piece in response.content.iter_any():
+                *whole, begun = (begun + piece).split(b"\n")
+                for line in whole:
+                    if line.strip():
+                        yield Reply(self.url, response.status, response.headers, line)
+            if begun.strip():
+                yield Reply(self.url, response.status, response.headers, begun)
+
     async def post(self, path: str, body: Mapping[str, Any] | None = None, *, patient: bool = False) -> Reply:
         """Write. `patient` waits as long as the controller works on it, as a deploy needs. Errors: as `get`."""
         seconds, asked = None if patient else self._seconds, dict(body or {})
@@ -144,23 +165,29 @@ class Connection:
         query: Mapping[str, str] | None = None,
         body: dict[str, Any] | None = None,
     ) -> tuple[int, str, Reply]:
-        url = URL(f"{self.url}{path}", encoded=True)
-        headers = {"Authorization": f"token {self.token}"} if self.token else {}
-        changing = method != "GET"
         try:
             async with (
                 asyncio.timeout(seconds),
-                self._session.request(
-                    method, url, params=query or None, json=body, headers=headers, allow_redirects=False
-                ) as response,
+                self._opened(method, path, params=query or None, json=body) as response,
             ):
                 content = await response.read()
-        except aiohttp.ClientError as error:
-            raise explain(error, self.url, host=self.host, changing=changing) from error
         except TimeoutError as error:
-            raise AnswerOverdue(self.url, f"{method} {path}", seconds or 0, changed=changing) from error
+            raise AnswerOverdue(self.url, f"{method} {path}", seconds or 0, changed=method != "GET") from error
         reply = Reply(self.url, response.status, response.headers, content)
         return response.status, response.reason or "", reply
+
+    @asynccontextmanager
+    async def _opened(
+        self, method: str, path: str, *, accept: str = JSON, **more: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """An answer whose body may still be on its way; what goes wrong meanwhile is raised in the client's words."""
+        url = URL(f"{self.url}{path}", encoded=True)
+        headers = {"Accept": accept, **({"Authorization": f"token {self.token}"} if self.token else {})}
+        try:
+            async with self._session.request(method, url, headers=headers, allow_redirects=False, **more) as response:
+                yield response
+        except aiohttp.ClientError as error:
+            raise explain(error, self.url, host=self.host, changing=method != "GET") from error
 
     def _checked(  # noqa: PLR0913 - an answer, and what was asked
         self,
@@ -226,7 +253,5 @@ async def connect(
     controller = controller_url(url)
     connector = aiohttp.TCPConnector(ssl=ssl_verify, resolver=LoopbackResolver(), socket_factory=_socket)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, connect=None)
-    async with aiohttp.ClientSession(
-        connector=connector, timeout=timeout, headers={"User-Agent": agent, "Accept": "application/json"}
-    ) as session:
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers={"User-Agent": agent}) as session:
         yield Connection(session, controller, token, seconds=seconds)

@@ -121,9 +121,13 @@ class NotFound(Refused):
 
 
 class Conflict(Refused):
-    """409: somebody else's change came first."""
+    """409: somebody else's change came first; `error` says that nothing was kept, `detail` that it did not get out."""
 
-    remedy = "See what changed meanwhile, with `deis releases`, then run the command again."
+    def _text(self) -> str:
+        told = super()._text()
+        if "error" not in self.fields:
+            return told
+        return f"{told}\nSee what changed meanwhile, with `deis releases`, then run the command again."
 
 
 class Unavailable(Refused):
@@ -177,6 +181,10 @@ def subject_of(path: str) -> str:
     match [unquote(part) for part in path.split("?", maxsplit=1)[0].split("/") if part]:
         case ["v1", "apps", app, "releases", "rollback"]:
             subject = f"the release to go back to, or app {app} itself,"
+        case ["v1", "apps", app, "releases", version, "cancel"]:
+            subject = f"release {version} of app {app}"
+        case ["v1", "apps", app, "releases", "cancel"]:
+            subject = f"app {app}"
         case ["v1", "apps", app, ("domains" | "releases" | "builds") as kind, name]:
             subject = f"{kind.removesuffix('s')} {name} of app {app}"
         case ["v1", "apps", app, *_]:

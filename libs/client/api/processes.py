@@ -10,7 +10,10 @@ from libs.client.api.connection import Connection
 
 
 class Process(Answer):
-    """One running copy of a process type. `state`: initialized, created, up, down, destroyed, crashed or error."""
+    """One running copy of a process type. `state`: initialized, created, up, down, destroyed, crashed or error.
+
+    `ready` is None where nobody knows; `reason` says why it is not, or why it crashed.
+    """
 
     type: str
     num: int
@@ -21,6 +24,9 @@ class Process(Answer):
     owner: str = ""
     created: str = ""
     updated: str = ""
+    ready: bool | None = None
+    reason: str | None = ""
+    last_lines: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -14,9 +14,11 @@ from libs.client.commands.listing import shown
 from libs.client.commands.options import AppOption, JsonOption, LimitOption
 from libs.client.commands.ps import show_processes
 from libs.client.errors import BadArgument, Declined, GitFailed
-from libs.client.invocation import GOES_ON, Invocation, present
+from libs.client.evidence import in_brief
+from libs.client.invocation import Invocation, present
 from libs.client.logs import coloured, entries
 from libs.client.pairs import parse_buildpack
+from libs.client.screen import RED, Screen
 
 if TYPE_CHECKING:
     from libs.client.api.answer import Page
@@ -109,11 +111,25 @@ def info(context: typer.Context, app: AppOption = None, json: JsonOption = False
         return
     call.screen.heading(f"{found.id} Application")
     names = ("updated", "uuid", "created", "url", "owner", "id")
-    call.screen.facts({field: getattr(found, field) for field in names})
+    under_way = {"rollout": in_brief(found.rollout)} if found.rollout else {}
+    call.screen.facts({**{field: getattr(found, field) for field in names}, **under_way})
+    show_alarms(call.screen, found)
     call.screen.line()
     show_processes(call.screen, name, processes.results)
     call.screen.line()
     domain_lines(call.screen, name, domains)
+
+
+def show_alarms(screen: Screen, app: App) -> None:
+    """What is wrong with what runs, if anything."""
+    if app.alarms:
+        screen.line()
+        screen.heading(f"{app.id} Alarms")
+    for alarm in app.alarms:
+        kind = screen.styled(alarm.kind.replace("_", " "), RED)
+        screen.line(f"{screen.visible(alarm.about)} {kind} since {alarm.since}: {alarm.message}")
+        if alarm.last_lines:
+            screen.below("its last lines:", *(f"    {line}" for line in alarm.last_lines))
 
 
 def open_(
@@ -205,7 +221,7 @@ def transfer(
             raise
 
     with call.screen.progress(f"Transferring {name} to {username}..."):
-        call.ask(question, note=GOES_ON)
+        call.ask(question, note="Look with `deis info` whose it is.")
 
 
 def events(context: typer.Context, app: AppOption = None, limit: LimitOption = None, json: JsonOption = False) -> None:

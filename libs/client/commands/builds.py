@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from libs.client.commands.deploying import deploy
 from libs.client.commands.listing import shown
 from libs.client.commands.options import AppOption, JsonOption, LimitOption
 from libs.client.files import read_text
@@ -55,8 +56,8 @@ def create(
     async def question(client: Client) -> None:
         await client.builds.create(name, image, commands)
 
-    with call.screen.progress("Creating build..."):
-        call.ask(question, note="The deploy goes on: watch `deis ps` and `deis releases`.")
+    with call.screen.progress("Creating build...") as ending:
+        deploy(call, name, question, ending)
 
 
 def commands_of(call: Invocation, procfile: str | None) -> dict[str, str]:

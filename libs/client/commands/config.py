@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from libs.client.commands.deploying import deploy_change
 from libs.client.commands.options import AppOption, JsonOption
 from libs.client.dotenv import format_dotenv, parse_dotenv
 from libs.client.errors import BadArgument
 from libs.client.files import read_text, write_private
-from libs.client.invocation import GOES_ON, Invocation, present
+from libs.client.invocation import Invocation, present
 from libs.client.pairs import KEY, parse_config, parse_names
 
 if TYPE_CHECKING:
@@ -42,16 +43,19 @@ def fetch(call: Invocation, app: str) -> Config:
     return call.ask(question)
 
 
-def change(call: Invocation, app: str, values: Mapping[str, str | None], label: str) -> None:
-    """Change values, wait until the new release runs, and show what is then."""
+def change(
+    call: Invocation,
+    app: str,
+    label: str,
+    show: Callable[[Invocation, str, Config], None],
+    **groups: Mapping[str, str | int | None],
+) -> None:
+    """Change groups of the config, wait until the new release runs, and show what is then."""
 
-    async def question(client: Client) -> Config:
-        return await client.config.change(app, values=values)
+    async def question(client: Client) -> str | None:
+        return (await client.config.change(app, **groups)).release
 
-    with call.screen.progress(label) as ending:
-        changed = call.ask(question, note=GOES_ON)
-        ending.text = f"done, {changed.release}" if changed.release else "done"
-    call.screen.line()
+    deploy_change(call, app, label, question)
     show(call, app, fetch(call, app))
 
 
@@ -94,7 +98,8 @@ def set_(
     SSH_KEY takes a private key or the path of one, and is kept in base64.
     """
     call = present(context)
-    change(call, call.app(app), parse_config(values, call.directory), "Creating config...")
+    pairs = parse_config(values, call.directory)
+    change(call, call.app(app), "Creating config...", show, values=pairs)
 
 
 def unset(
@@ -105,7 +110,7 @@ def unset(
     """Remove config values. That makes a release, which is deployed."""
     call = present(context)
     names = parse_names(keys, KEY, example="the keys alone, as in config:unset PASSWORD")
-    change(call, call.app(app), dict.fromkeys(names), "Removing config...")
+    change(call, call.app(app), "Removing config...", show, values=dict.fromkeys(names))
 
 
 def pull(
@@ -144,7 +149,7 @@ def push(context: typer.Context, app: AppOption = None, path: EnvPathOption = Pa
     values = parse_dotenv(read_text(call.directory / path))
     if not values:
         raise BadArgument(f"{path} holds no KEY=VALUE lines")
-    change(call, name, values, "Creating config...")
+    change(call, name, "Creating config...", show, values=values)
 
 
 COMMANDS = {"list": list_, "set": set_, "unset": unset, "pull": pull, "push": push}

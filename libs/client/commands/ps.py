@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from libs.client.commands.deploying import deploy
 from libs.client.commands.listing import shown
 from libs.client.commands.options import AppOption, JsonOption, LimitOption
 from libs.client.errors import BadArgument
-from libs.client.invocation import GOES_ON, Invocation, present
+from libs.client.invocation import Invocation, present
 from libs.client.pairs import parse_formation, parse_process
 from libs.client.screen import GREEN, RED, YELLOW, Screen
 
@@ -35,6 +36,17 @@ def show_processes(screen: Screen, app: str, processes: Iterable[Process], note:
             if process.type == type_:
                 state = screen.styled(screen.visible(process.state), STYLES.get(process.state, YELLOW))
                 screen.line(f"{screen.visible(process.name)} {state} ({screen.visible(process.release)})")
+                trouble(screen, process)
+
+
+def trouble(screen: Screen, process: Process) -> None:
+    """Below one that is not ready or has crashed: why, and its last lines of output."""
+    if process.ready is not False and process.state not in {"crashed", "error"}:
+        return
+    if process.reason:
+        screen.below(process.reason)
+    if process.last_lines:
+        screen.below("its last lines:", *(f"    {line}" for line in process.last_lines))
 
 
 def fetch(call: Invocation, app: str, most: int) -> Page[Process]:
@@ -46,12 +58,12 @@ def fetch(call: Invocation, app: str, most: int) -> Page[Process]:
     return call.ask(question)
 
 
-def at_work(call: Invocation, doing: str, work: Callable[[], T]) -> T:
+def at_work(call: Invocation, app: str, doing: str, question: Callable[[Client], Awaitable[T]]) -> T:
     """v1's two lines round slow work: `Scaling processes... but first, coffee!` and `done in 3s`."""
     drink = call.environment.get("DEIS_DRINK_OF_CHOICE") or "coffee"
     call.screen.line(f"{doing} processes... but first, {drink}!")
     with call.screen.progress("") as ending:
-        result = work()
+        result = deploy(call, app, question, ending)
         ending.text = "done in {seconds}s"
     return result
 
@@ -80,7 +92,7 @@ def scale(
     async def question(client: Client) -> None:
         await client.processes.scale(name, counts)
 
-    at_work(call, "Scaling", lambda: call.ask(question, note=GOES_ON))
+    at_work(call, name, "Scaling", question)
     show_processes(call.screen, name, fetch(call, name, call.limit(None)).results)
 
 
@@ -102,7 +114,7 @@ def restart(
             raise BadArgument(f"{name} has no process {process}: see `deis ps -a {name}`")
         return replaced
 
-    replaced = at_work(call, "Restarting", lambda: call.ask(question, note=GOES_ON))
+    replaced = at_work(call, name, "Restarting", question)
     if not replaced:
         call.screen.line("Could not find any processes to restart")
     else:

@@ -1,4 +1,4 @@
-"""`deis releases:…`: what was deployed, and going back."""
+"""`deis releases:…`: what was deployed and how, what is on its way, and going back."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from libs.client.commands.deploying import deploy
 from libs.client.commands.listing import shown
 from libs.client.commands.options import AppOption, JsonOption, LimitOption
-from libs.client.invocation import GOES_ON, present
+from libs.client.errors import NotOut
+from libs.client.evidence import instance_lines, outcome, progress
+from libs.client.invocation import present
 from libs.client.pairs import parse_version
+from libs.client.screen import Screen
 
 if TYPE_CHECKING:
     from libs.client.api.answer import Page
     from libs.client.api.client import Client
-    from libs.client.api.releases import Evidence, Release
+    from libs.client.api.releases import Cancellation, Evidence, Release
+
+TOLD = frozenset({"current", "rolling", "failed", "cancelled"})
 
 
 def list_(context: typer.Context, app: AppOption = None, limit: LimitOption = None, json: JsonOption = False) -> None:
@@ -36,8 +42,8 @@ def list_(context: typer.Context, app: AppOption = None, limit: LimitOption = No
 
 
 def row(release: Release) -> tuple[str, ...]:
-    """Version 1's cells, and behind them whether this is the release that runs, or one that failed."""
-    state = (release.state,) if release.state in {"current", "failed"} else ()
+    """Version 1's cells, and behind them whether this is the release that runs, is on its way, or came to nothing."""
+    state = (release.state,) if release.state in TOLD else ()
     return (f"v{release.version}", release.created, release.summary or "", *state)
 
 
@@ -47,7 +53,7 @@ def info(
     app: AppOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show one release."""
+    """Show one release, and the evidence of how it was rolled out."""
     call = present(context)
     name, number = call.app(app), parse_version(version)
 
@@ -57,16 +63,38 @@ def info(
     release = call.ask(question)
     if json:
         call.screen.json(release.as_json())
-        return
-    call.screen.heading(f"{name} Release v{release.version}")
+    else:
+        show(call.screen, name, release)
+
+
+def show(screen: Screen, app: str, release: Release) -> None:
+    """A release's properties; of its rollout the phases, the instances with times from when it was asked for."""
+    screen.heading(f"{app} Release v{release.version}")
     names = ("build", "config", "owner", "created", "summary", "updated", "uuid")
-    facts = {field: getattr(release, field) or "" for field in (*names, "state", "reason")}
-    optional = {"build", "state", "reason"}
-    call.screen.facts({name: value for name, value in facts.items() if value or name not in optional})
+    of_rollout = {
+        "state": release.state,
+        "reason": release.reason,
+        "asked": release.asked,
+        "phase": None if release.settled else release.phase,
+        "waits for": None if release.settled else release.waiting,
+        "in place": release.in_place,
+    }
+    facts = {field: getattr(release, field) or "" for field in names if field != "build" or release.build}
+    screen.facts({**facts, **{name: value for name, value in of_rollout.items() if value}})
     if release.evidence:
-        call.screen.line()
-        call.screen.subheading("Phases:")
-        call.screen.rows(("phase", "seconds", "note"), [cells(phase) for phase in release.evidence])
+        screen.line()
+        screen.subheading("Phases:")
+        screen.rows(("phase", "seconds", "note"), [cells(phase) for phase in release.evidence])
+    if release.instances:
+        screen.line()
+        screen.subheading("Instances:")
+        for line in instance_lines(release):
+            screen.line(line)
+    if release.last_lines:
+        screen.line()
+        screen.subheading("Last lines:")
+        for line in release.last_lines:
+            screen.line(line)
 
 
 def cells(evidence: Evidence) -> tuple[str, ...]:
@@ -92,7 +120,71 @@ def rollback(
 
     label = "Rolling back one release..." if number is None else f"Rolling back to v{number}..."
     with call.screen.progress(label) as ending:
-        ending.text = f"done, v{call.ask(question, note=GOES_ON)}"
+        ending.text = f"done, v{deploy(call, name, question, ending)}"
 
 
-COMMANDS = {"list": list_, "info": info, "rollback": rollback}
+def cancel(
+    context: typer.Context,
+    version: Annotated[
+        str | None, typer.Argument(metavar="VERSION", help="As v3; the one that is under way where not given.")
+    ] = None,
+    app: AppOption = None,
+) -> None:
+    """Cancel a deploy that is under way, and go back to the release before it."""
+    call = present(context)
+    name = call.app(app)
+    number = parse_version(version) if version else None
+
+    async def question(client: Client) -> Cancellation:
+        return await client.releases.cancel(name, number)
+
+    label = "Cancelling the deploy..." if number is None else f"Cancelling v{number}..."
+    with call.screen.progress(label) as ending:
+        gone = deploy(call, name, question, ending)
+        back = "" if gone.back_to is None else f", v{gone.back_to} runs"
+        ending.text = f"done, v{gone.version} is cancelled{back}"
+
+
+def watch(
+    context: typer.Context,
+    version: Annotated[
+        str | None, typer.Argument(metavar="VERSION", help="As v3; the one that is under way where not given.")
+    ] = None,
+    app: AppOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs: one line at each change.")] = False,
+) -> None:
+    """Follow a release on its way until it is out. Ends with 1 where it failed, was cancelled or superseded."""
+    call = present(context)
+    name = call.app(app)
+    number = parse_version(version) if version else None
+    screen = call.screen
+    shown = ""
+
+    def told(release: Release) -> None:
+        nonlocal shown
+        if json:
+            screen.json(release.as_json(), oneline=True)
+        elif (line := progress(release)) != shown:
+            if not shown:
+                screen.heading(f"{name} Release v{release.version}")
+            screen.line(line)
+            shown = line
+        screen.flush()
+
+    def dropped(why: str, pause: float) -> None:
+        screen.warn(f"{why}; the rollout goes on, asking again in {pause:g}s")
+
+    async def question(client: Client) -> Release:
+        from libs.client.watching import follow, under_way  # noqa: PLC0415 - brings aiohttp
+
+        which = await under_way(client, name) if number is None else number
+        return await follow(client, name, which, told=told, dropped=dropped)
+
+    release = call.ask(question, note=f"The rollout goes on: `deis releases:cancel -a {name}` ends it.")
+    if release.phase in {"failed", "cancelled", "superseded"}:
+        raise NotOut(outcome(release), release.last_lines or ())
+    if not json:
+        screen.line(outcome(release))
+
+
+COMMANDS = {"list": list_, "info": info, "watch": watch, "cancel": cancel, "rollback": rollback}

@@ -1,4 +1,4 @@
-"""A controller's API in a hundred lines, for the client's tests: v1's paths and shapes, and no platform behind it."""
+"""A controller's API in few lines, for the client's tests: v1's paths and shapes, and no platform behind it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,23 @@ from aiohttp import web
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 DATE = "2026-01-02T03:04:05UTC"
 VERSIONS = {"DEIS_API_VERSION": "1.7", "DEIS_PLATFORM_VERSION": "2.0.0"}
+
+DEFAULTS: dict[str, Any] = {
+    "startup_limit_seconds": 60.0,
+    "drain_seconds": 30.0,
+    "drain_websocket_seconds": 300.0,
+    "stop_grace_seconds": 10.0,
+    "response_timeout_seconds": None,
+    "surge": None,
+    "parallel": None,
+}
+NUMBERS = {
+    "initialDelaySeconds": 0,
+    "periodSeconds": 10,
+    "timeoutSeconds": 1,
+    "successThreshold": 1,
+    "failureThreshold": 3,
+}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -66,6 +83,8 @@ class StandIn:
             "memory": {},
             "cpu": {},
             "tags": {},
+            "healthcheck": {},
+            "settings": {},
             "formation": {"cmd": 1},
             "domains": [],
             "builds": [],
@@ -168,6 +187,28 @@ class StandIn:
             case "DELETE", ["domains", domain] if domain in app["domains"]:
                 app["domains"].remove(domain)
                 return web.Response(status=204)
+        return self.of_deploys(request.method, name, rest, body)
+
+    def of_deploys(self, method: str, name: str, rest: list[str], body: Any) -> web.Response:
+        app = self.apps[name]
+        match method, rest:
+            case "GET", ["healthchecks"]:
+                return web.json_response(self.healthchecks(name))
+            case "POST", ["healthchecks"]:
+                for type_, changes in body["healthcheck"].items():
+                    probes = {**app["healthcheck"].get(type_, {}), **changes}
+                    app["healthcheck"][type_] = {k: v for k, v in probes.items() if v is not None}
+                app["releases"].append("ada changed healthchecks")
+                headers = {"Deis-Release": f"v{len(app['releases'])}"}
+                return web.json_response(self.healthchecks(name), status=201, headers=headers)
+            case _, ["settings"]:
+                changed = {**app["settings"], **(body.get("settings") or {})}
+                app["settings"] = {k: v for k, v in changed.items() if v is not None}
+                answer = {"app": name, "settings": {**DEFAULTS, **app["settings"]}, "defaults": DEFAULTS}
+                return web.json_response(answer, status=200 if method == "GET" else 201)
+            case "POST", ["releases", *which, "cancel"]:
+                version = int(which[0][1:]) if which else len(app["releases"])
+                return web.json_response({"version": version, "back_to": version - 1})
         return refused(404, "NOT FOUND", {"detail": "Not found"})
 
     def shape(self, name: str) -> dict[str, Any]:
@@ -177,6 +218,19 @@ class StandIn:
     def config(self, name: str) -> dict[str, Any]:
         groups = {group: dict(self.apps[name][group]) for group in ("values", "memory", "cpu", "tags")}
         return {"uuid": "c", "app": name, "owner": "ada", **groups, "created": DATE, "updated": DATE}
+
+    def healthchecks(self, name: str) -> dict[str, Any]:
+        app = self.apps[name]
+        readiness = {"tcpSocket": {}, **NUMBERS}
+        effective = {
+            type_: {
+                "readinessProbe": readiness,
+                **{probe: {**said, **NUMBERS, **said} for probe, said in app["healthcheck"].get(type_, {}).items()},
+            }
+            for type_ in app["formation"]
+        }
+        names = {"app": name, "release": f"v{len(app['releases'])}"}
+        return {**names, "healthcheck": app["healthcheck"], "effective": effective}
 
     def release(self, name: str, number: int) -> dict[str, Any]:
         ids = {"uuid": f"r{number}", "app": name, "owner": "ada", "config": "c", "build": None if number == 1 else "b"}
@@ -202,6 +256,22 @@ def says(status: int, body: Any, *, reason: str = "", headers: dict[str, str] | 
         text = body if isinstance(body, str) else json.dumps(body)
         kind = "text/html" if isinstance(body, str) else "application/json"
         return web.Response(status=status, reason=reason or None, text=text, content_type=kind, headers=headers)
+
+    return answer
+
+
+def streams(*documents: Any, broken: bool = False) -> Handler:
+    """A handler that says these one after the other, and then ends, or breaks off."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        headers = {"Content-Type": "application/x-ndjson", **VERSIONS}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        for document in documents:
+            await response.write(json.dumps(document).encode() + b"\n")
+        if broken and request.transport:
+            request.transport.close()
+        return response
 
     return answer
 

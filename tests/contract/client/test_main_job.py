@@ -281,7 +281,7 @@ async def test_limits_are_applied_by_type(deis: Deis, stand_in: StandIn) -> None
     stand_in.app("paper")
     told = await deis("limits:set", "web=512M", "worker=1G")
     assert told.out == (
-        "Applying limits... done\n\n=== paper Limits\n\n--- Memory\nweb        512M\nworker     1G\n"
+        "Applying limits... done, v2\n\n=== paper Limits\n\n--- Memory\nweb        512M\nworker     1G\n"
         "\n--- CPU\nUnlimited\n"
     )
     await deis("limits:set", "-c", "web=256")
@@ -295,7 +295,7 @@ async def test_limits_are_applied_by_type(deis: Deis, stand_in: StandIn) -> None
 
 async def test_tags_are_applied(deis: Deis, stand_in: StandIn) -> None:
     stand_in.app("paper")
-    assert (await deis("tags:set", "disk=ssd")).out == "Applying tags... done\n\n=== paper Tags\ndisk     ssd\n"
+    assert (await deis("tags:set", "disk=ssd")).out == "Applying tags... done, v2\n\n=== paper Tags\ndisk     ssd\n"
     await deis("tags:unset", "disk")
     assert (await deis("tags")).out == "=== paper Tags\n"
 
@@ -321,7 +321,8 @@ async def test_an_apps_url_is_shown_with_the_routers_port(deis: Deis, stand_in: 
 
 
 @pytest.mark.parametrize(
-    "listing", ["apps", "ps", "config", "domains", "builds", "releases", "limits", "tags", "apps:events", "events"]
+    "listing",
+    ["apps", "ps", "config", "domains", "builds", "releases", "limits", "tags", "events", "healthchecks", "settings"],
 )
 async def test_every_listing_is_json_on_demand(deis: Deis, stand_in: StandIn, listing: str) -> None:
     app = stand_in.app("paper")

@@ -79,7 +79,8 @@ async def test_ctrl_c_says_that_the_deploy_goes_on(deis: Deis, stand_in: StandIn
         out, err = await process.communicate()
     over.set()
     assert out == b"Creating build... interrupted\n"
-    assert err.decode().startswith("Error: interrupted. The deploy goes on: watch `deis ps`")
+    assert err.decode().startswith("Error: interrupted. The controller goes on with it: ")
+    assert "`deis releases:cancel -a paper`" in err.decode()
     assert process.returncode == 130
 
 
