@@ -5,14 +5,17 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import pytest_asyncio
 
 from tests.support.platform import Platform, platform, processes_under
+from tests.support.tenant import Tenant
 from tests.support.waiting import eventually
 
 IMAGE = "example-hello"
+STEADY = "example-steady"
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -23,6 +26,7 @@ async def deis_platform() -> AsyncIterator[Platform]:
         async with platform(directory) as running:
             for tag in ("v1", "v2"):
                 await running.build(f"{IMAGE}:{tag}")
+                await running.steady(f"{STEADY}:{tag}")
             url = f"http://deis.localhost:{running.settings.router_http_port}"
             login = ("--username", "ada", "--password", "correct horse", "--email", "ada@example.com")
             await running.deis("register", url, *login)
@@ -52,3 +56,39 @@ async def app(deis_platform: Platform, name: str) -> AsyncIterator[str]:
         return await deis_platform.containers(name) == []
 
     await eventually(gone, within=60, what=f"the containers of {name} gone")
+
+
+class Settled(Protocol):
+    """Makes an app of `steady` with settings in lower case and config values in upper case, and has it running."""
+
+    async def __call__(self, *scale: str, **how: object) -> Tenant: ...
+
+
+@pytest_asyncio.fixture
+async def settled(deis_platform: Platform) -> AsyncIterator[Settled]:
+    """Apps that answer; destroyed afterwards, with every program running again."""
+    made: list[Tenant] = []
+    async with deis_platform.records() as records:
+
+        async def settle(*scale: str, **how: object) -> Tenant:
+            tenant = Tenant(deis_platform, records, f"app-{secrets.token_hex(3)}")
+            await deis_platform.deis("create", tenant.name, "--no-remote")
+            made.append(tenant)
+            if settings := {name: value for name, value in how.items() if name.islower()}:
+                await tenant.settings(**settings)
+            if values := [f"{name}={value}" for name, value in how.items() if name.isupper()]:
+                await tenant.deis("config:set", *values)
+            await tenant.deis("pull", f"{STEADY}:v1")
+            await tenant.deis("scale", *scale)
+            return tenant
+
+        yield settle
+        await deis_platform.local("up")
+        await deis_platform.ready()
+        for tenant in made:
+            await deis_platform.deis("destroy", "-a", tenant.name, f"--confirm={tenant.name}")
+
+    async def gone() -> bool:
+        return not any([await deis_platform.containers(tenant.name) for tenant in made])
+
+    await eventually(gone, within=60, what="the containers of the apps gone")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 from libs.daemon.settings import Settings
 from libs.keyspace import Keyspace
-from libs.keyspace.records import App, Instance, Retiring, Rollout, Router, RouterView, Service
+from libs.keyspace.records import App, Health, Instance, Retiring, Rollout, Router, RouterView, Service
 from libs.store.mirror import Mirror, Moved
 from libs.store.opening import open_driver
 from libs.store.store import Store
@@ -23,6 +24,7 @@ class Records:
         self.keys = Keyspace()
         self.apps: Mirror[App] = Mirror(store, self.keys.apps)
         self.instances: Mirror[Instance] = Mirror(store, self.keys.instances)
+        self.health: Mirror[Health] = Mirror(store, self.keys.health)
         self.retiring: Mirror[Retiring] = Mirror(store, self.keys.retiring)
         self.rollouts: Mirror[Rollout] = Mirror(store, self.keys.rollouts)
         self.routers: Mirror[Router] = Mirror(store, self.keys.routers)
@@ -37,11 +39,15 @@ class Records:
     @property
     def mirrors(self) -> tuple[Mirror[Any], ...]:
         """All of them."""
-        return (self.apps, self.instances, self.retiring, self.rollouts, self.routers, self.services)
+        return (self.apps, self.instances, self.health, self.retiring, self.rollouts, self.routers, self.services)
 
     def instance(self, id_: str) -> Instance | None:
         """The record of an instance that is there."""
         return next((one for (_, _, each), one in self.instances.items() if each == id_), None)
+
+    def verdict(self, id_: str) -> Health | None:
+        """The checker's verdict on an instance."""
+        return next((one for (_, _, each), one in self.health.items() if each == id_), None)
 
     def of_app(self, app: str) -> list[Instance]:
         """The instances of an app that are there."""
@@ -51,6 +57,19 @@ class Records:
         """The rollout of an app's wanted release."""
         record = self.apps.get(app)
         return self.rollouts.get(record.uuid, record.release) if record else None
+
+    def websocket_deadline(self, app: str, id_: str) -> datetime | None:
+        """When an instance's WebSockets may be closed; None for one that was never seen to retire.
+
+        A retirement that came and went while etcd was away is known from its rollout's evidence.
+        """
+        if (retiring := self.retired.get(id_)) is not None:
+            return retiring.websocket_deadline or retiring.deadline
+        record = self.apps.get(app)
+        for _, rollout in self.rollouts.items(record.uuid) if record else ():
+            if (evidence := rollout.instances.get(id_)) is not None and evidence.retired is not None and record:
+                return evidence.retired + timedelta(seconds=record.settings.drain_websocket_seconds)
+        return None
 
     def view(self, id_: str) -> RouterView | None:
         """What the router says of an instance."""

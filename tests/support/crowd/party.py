@@ -36,7 +36,7 @@ class Report:
     """What happened to one user, or how much went well since the last one.
 
     `answered`: counts by `release@address` in `well`, echoes in `echoes`, open WebSockets in `open`.
-    `failed`: `what` is status, reset, timeout, refused, echo or closed; `where` the address that answered this user last.
+    `failed`: `what` is status, reset, timeout, refused, echo or closed; `where` the address that answered it last.
     `closed`: the app ended a WebSocket at `where`, with this `code`, or `what` is reset.
     Times are the machine's clock.
     """
