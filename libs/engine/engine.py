@@ -121,7 +121,11 @@ class Engine(Protocol):
         ...
 
     async def stop(self, name: str, *, grace: float) -> None:
-        """SIGTERM, up to `grace` seconds, SIGKILL; it is not restarted. An absent or stopped one is fine."""
+        """SIGTERM (or the image's own signal), up to `grace` seconds, SIGKILL; it is not restarted.
+
+        An absent or stopped one is fine. Asked again, also by another client, it sends no second signal as far as the
+        engine remembers the first, and the grace counts from that.
+        """
         ...
 
     async def remove(self, name: str) -> None:

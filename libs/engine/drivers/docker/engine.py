@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
@@ -19,6 +18,7 @@ from libs.engine.drivers.docker.images import DockerImages
 from libs.engine.drivers.docker.ledger import LedgerFile
 from libs.engine.drivers.docker.logs import DockerLogs
 from libs.engine.drivers.docker.network import Network, NetworkRefused
+from libs.engine.drivers.docker.stopping import stop
 from libs.engine.drivers.docker.wire import Refusal, Wire, json_values
 from libs.engine.engine import EngineEvent, Executed, Image, InstanceSpec, LogPiece, Population
 from libs.engine.errors import EngineUnavailable, ImageNotFound, InstanceRefused
@@ -82,18 +82,8 @@ class DockerEngine:
     async def stop(self, name: str, *, grace: float) -> None:
         """See `Engine.stop`."""
         there = await self._own(name)
-        if there is None:
-            return
-        seconds = math.ceil(max(0.0, grace))
-        try:
-            if there["State"]["Paused"]:  # or it would not see the signal
-                await self._wire.ask("POST", f"containers/{name}/unpause")
-            await self._wire.ask(
-                "POST", f"containers/{name}/stop", query={"t": seconds}, seconds=seconds + CHANGE_SECONDS
-            )
-        except Refusal as refusal:
-            if refusal.status != 404:
-                raise EngineUnavailable(f"the engine would not stop {name}: {refusal}") from refusal
+        if there is not None:
+            await stop(self._wire, there, grace)
 
     async def remove(self, name: str) -> None:
         """See `Engine.remove`. Its address rests from before it is free."""
