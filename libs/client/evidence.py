@@ -108,7 +108,9 @@ def _in_flight(one: InstanceEvidence) -> str:
     """What was going on in an instance when it was told to stop."""
     if one.in_flight is None:
         return "with no router's word on what was in flight"
-    return f"with {one.in_flight} in flight ({one.websockets or 0} WebSockets)"
+    if not one.in_flight:
+        return "with nothing in flight"
+    return f"with {one.in_flight} in flight{f', {one.websockets} of them WebSockets' if one.websockets else ''}"
 
 
 def _said(said: RouterEvidence, asked: datetime | None) -> Iterator[str]:

@@ -67,6 +67,13 @@ async def test_options_are_offered_for_commands_with_and_without_a_colon(shell: 
     assert "--no-remote" in await completed(shell, "deis", "create", "--no")
 
 
+async def test_what_a_command_takes_is_offered(shell: Deis) -> None:
+    assert set(await completed(shell, "deis", "healthchecks", ":", "set", "re")) == {"readiness"}
+    assert set(await completed(shell, "deis", "healthchecks", ":", "set", "readiness", "ht")) == {"httpGet"}
+    assert set(await completed(shell, "deis", "settings", ":", "unset", "drain")) == {"drain", "drain-websocket"}
+    assert set(await completed(shell, "deis", "releases", ":", "c")) == {"cancel"}
+
+
 async def test_app_names_are_offered(shell: Deis, stand_in: StandIn) -> None:
     for name in ("paper", "papyrus", "ink"):
         stand_in.app(name)
