@@ -1,4 +1,4 @@
-"""Tells the deployer what HAProxy confirmed, in `routers/<id>`."""
+"""Tells the deployer what HAProxy confirmed, and the checkers what failed users, in `routers/<id>`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from libs.store.session import Session
 from services.router.acks import same_but_counts, views
 from services.router.drains import Drains
 from services.router.haproxy import HAProxy
+from services.router.suspicions import Suspicions
 from services.router.wanted import Wanted
 
 COUNTS_EVERY = 1.0  # seconds between two writes that differ in counts only; a transition is written at once
@@ -30,6 +31,7 @@ class Acknowledging:
         haproxy: HAProxy,
         wanted: Wanted,
         drains: Drains,
+        suspicions: Suspicions,
         clock: Callable[[], float],
         later: Callable[[float], object],
     ) -> None:
@@ -39,6 +41,7 @@ class Acknowledging:
         self._haproxy = haproxy
         self._wanted = wanted
         self._drains = drains
+        self._suspicions = suspicions
         self._clock = clock
         self._later = later
         self._said: dict[str, RouterView] | None = None
@@ -49,7 +52,11 @@ class Acknowledging:
         if not (self._haproxy.adopted and not self._haproxy.doubt and self._wanted.complete):
             return
         found = views(
-            self._wanted.planned(), self._wanted.retirements(), self._haproxy.actual, self._drains.in_flight()
+            self._wanted.planned(),
+            self._wanted.retirements(),
+            self._suspicions.found,
+            self._haproxy.actual,
+            self._drains.in_flight(),
         )
         if found == self._said:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 
 from services.router.actual import Server, State
@@ -10,6 +11,9 @@ from services.router.actual import Server, State
 # Bits of srv_admin_state. An inherited or resolver-made state is none of ours, but no traffic flows in it either.
 _MAINT = 0x01 | 0x02 | 0x04 | 0x20
 _DRAIN = 0x08 | 0x10
+_DOWN = 0  # srv_op_state
+_CONFIGURED, _ENABLED = 0x02, 0x04  # bits of srv_check_state
+_TRACKED = re.compile(r"^0x\w+: key=(\S+) use=\d+ .*\bconn_cur=(\d+)$", re.MULTILINE)
 
 
 class BadAnswer(ValueError):
@@ -52,14 +56,33 @@ def servers(answer: str) -> dict[str, dict[str, Server]]:
     for row in _rows(rest, " "):
         admin = int(row["srv_admin_state"])
         state: State = "maint" if admin & _MAINT else "drain" if admin & _DRAIN else "ready"
-        server = Server(row["srv_addr"], int(row["srv_port"]), state)
-        found.setdefault(row["be_name"], {})[row["srv_name"]] = server
+        found.setdefault(row["be_name"], {})[row["srv_name"]] = Server(
+            row["srv_addr"],
+            int(row["srv_port"]),
+            state,
+            watched=_watched(int(row["srv_check_state"])),
+            up=state == "maint" or int(row["srv_op_state"]) != _DOWN,
+        )
     return found
 
 
 def sessions(answer: str) -> dict[tuple[str, str], int]:
     """`show stat <back end> 4 -1`: requests and tunnels in flight for each (back end, server)."""
     return {(row["pxname"], row["svname"]): int(row["scur"]) + int(row["qcur"] or 0) for row in _rows(answer, ",")}
+
+
+def websockets(answer: str) -> dict[str, int]:
+    """`show table`: WebSockets by server. A HAProxy that has no such table (yet) counts none."""
+    return {name: int(count) for name, count in _TRACKED.findall(answer)}
+
+
+def has_map(answer: str) -> bool:
+    """Whether `show map` found the map: one that was started before there was it has none."""
+    return not answer.startswith("Unknown map identifier")
+
+
+def _watched(check: int) -> bool | None:
+    return bool(check & _ENABLED) if check & _CONFIGURED else None
 
 
 def _rows(answer: str, delimiter: str) -> Iterator[dict[str, str]]:

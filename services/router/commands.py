@@ -15,10 +15,15 @@ from services.router.names import endpoint
 # closes one just as a request is put on it.
 PURGE = "pool-purge-delay 1s"
 
+# HAProxy's own observation of a server that is watched. After a failed connect it tries one of its own 50 ms later; if
+# that fails too, the server is down: no request goes there. It is up again with the first connection it accepts, looked
+# for every 500 ms, unless this daemon drained it meanwhile. A server that fails nobody is tried once an hour.
+WATCH = "check inter 1h fastinter 50ms downinter 500ms rise 1 fall 1 observe layer4 error-limit 1 on-error fastinter"
+
 
 @dataclass(frozen=True, slots=True)
 class AddServer:
-    """A new server; it begins in `maint`."""
+    """A new server; it begins in `maint`, and is not watched."""
 
     backend: str
     name: str
@@ -33,6 +38,23 @@ class SetState:
     backend: str
     name: str
     state: Literal["ready", "drain", "maint"]
+
+
+@dataclass(frozen=True, slots=True)
+class SetWatch:
+    """Have HAProxy take a server out by itself when connections to it fail, or not."""
+
+    backend: str
+    name: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """Use a server again that HAProxy had found down."""
+
+    backend: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +115,59 @@ class DropSlot:
     app: str
 
 
-Command = AddServer | SetState | SetAddress | CutSessions | DeleteServer | SetHost | DropHost | SetSlot | DropSlot
+@dataclass(frozen=True, slots=True)
+class SetTimeout:
+    """How long an app's requests may be silent, in milliseconds."""
+
+    app: str
+    milliseconds: str
+    known: bool  # the map has the app already
+
+
+@dataclass(frozen=True, slots=True)
+class DropTimeout:
+    """An app with the router's own timeout."""
+
+    app: str
+
+
+Command = (
+    AddServer
+    | SetState
+    | SetWatch
+    | SetUp
+    | SetAddress
+    | CutSessions
+    | DeleteServer
+    | SetHost
+    | DropHost
+    | SetSlot
+    | DropSlot
+    | SetTimeout
+    | DropTimeout
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Maps:
-    """The names by which HAProxy knows its two maps: the paths that they were loaded from."""
+    """The names by which HAProxy knows its maps: the paths that they were loaded from."""
 
     hosts: str
     slots: str
+    timeouts: str
 
 
-def line(command: Command, maps: Maps) -> str:  # noqa: PLR0911 - one for each kind
+def line(command: Command, maps: Maps) -> str:  # noqa: C901, PLR0911, PLR0912 - one for each kind
     """The command as HAProxy's command line reads it."""
     match command:
         case AddServer(backend, name, address, port):
-            return f"add server {backend}/{name} {endpoint(address, port)} {PURGE}"
+            return f"add server {backend}/{name} {endpoint(address, port)} {PURGE} {WATCH}"
         case SetState(backend, name, state):
             return f"set server {backend}/{name} state {state}"
+        case SetWatch(backend, name, on):
+            return f"{'enable' if on else 'disable'} health {backend}/{name}"
+        case SetUp(backend, name):
+            return f"set server {backend}/{name} health up"
         case SetAddress(backend, name, address, port):
             return f"set server {backend}/{name} addr {address} port {port}"
         case CutSessions(backend, name):
@@ -125,6 +182,10 @@ def line(command: Command, maps: Maps) -> str:  # noqa: PLR0911 - one for each k
             return f"{'set' if known else 'add'} map {maps.slots} {app} {backend}"
         case DropSlot(app):
             return f"del map {maps.slots} {app}"
+        case SetTimeout(app, milliseconds, known):
+            return f"{'set' if known else 'add'} map {maps.timeouts} {app} {milliseconds}"
+        case DropTimeout(app):
+            return f"del map {maps.timeouts} {app}"
         case _:
             assert_never(command)
 

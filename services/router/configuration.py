@@ -2,6 +2,10 @@
 
 Every choice here was tried on HAProxy 2.6.12. What is retried: a connection that could not be made, for every method,
 since the app has not seen the request; an answer that never began, for idempotent methods alone (RFC 9110, 9.2.2).
+
+HAProxy logs to nobody but the daemon, over two datagram sockets that it may bind: servers found down, and requests that
+no app answered, in the words that `hearing` reads. Without a listener, or with a slow one, a line is lost and nothing
+waits.
 """
 
 from __future__ import annotations
@@ -10,11 +14,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from services.router.actual import Actual
-from services.router.commands import PURGE
+from services.router.actual import Actual, Server
+from services.router.commands import PURGE, WATCH
+from services.router.counts import TABLE
 from services.router.names import endpoint
 from services.router.structure import CONTROLLER_BACKEND, Structure
 
+TUNNEL = "{ status 101 } or { method CONNECT } { status 200:299 }"
 OK = "status 200 content-type text/plain string ok"
 NO_APP = "There is no app at this address."
 ASLEEP = "This app is not running at the moment. Please try again in a while."
@@ -38,12 +44,16 @@ def render_map(entries: Mapping[str, str]) -> str:
 
 
 def kept(picture: Actual, structure: Structure) -> Actual:
-    """The part of a picture that a fresh HAProxy is to begin with: servers in rotation, in back ends that exist."""
+    """The part of a picture that a fresh HAProxy is to begin with: servers in rotation, in back ends that exist.
+
+    All of them are watched there, for what is written as not watched could not be watched later.
+    """
     backends = {*structure.backends, CONTROLLER_BACKEND}
     servers = {
         backend: serving
         for backend, those in picture.servers.items()
-        if backend in backends and (serving := {n: s for n, s in those.items() if s.state == "ready"})
+        if backend in backends
+        and (serving := {n: Server(s.address, s.port, "ready") for n, s in those.items() if s.serving})
     }
     return replace(picture, servers=servers, slots={a: b for a, b in picture.slots.items() if b in backends})
 
@@ -55,6 +65,7 @@ def _render(structure: Structure, picture: Actual, name: str) -> str:
             *_process(structure, name),
             *_frontend(structure),
             *_answers(),
+            *_tables(),
             *_backends(structure, kept(picture, structure)),
             "",
         ]
@@ -90,7 +101,7 @@ def _process(structure: Structure, name: str) -> list[str]:
         "    retries 3",
         "    option redispatch 1",
         "    retry-on conn-failure empty-response",
-        f"    default-server {PURGE}",
+        f"    default-server {PURGE} {WATCH}",
         *(_page(503, ASLEEP), _page(502, NO_ANSWER), _page(504, TOO_SLOW)),
         "",
     ]
@@ -108,7 +119,12 @@ def _frontend(structure: Structure) -> list[str]:
         "frontend http from platform",
         *(f"    bind {endpoint(address, structure.port)}" for address in structure.binds),
         *trusted,
+        f"    log {files.failures} len 1024 format raw local0 warning",
+        '    log-format "%b %s %ts %Ta"',
+        "    option dontlognull",
+        "    http-request set-log-level warning",
         f"    http-request set-var(txn.app) req.hdr(host),host_only,lower,map_str({files.hosts})",
+        "    http-request set-log-level silent if !{ var(txn.app) -m found }",
         f"    http-request return {OK} if {{ path /health-check }} !{{ var(txn.app) -m found }}",
         f"    http-request del-header X-Forwarded-For{untrusted}",
         "    option forwardfor",
@@ -128,7 +144,16 @@ def _answers() -> list[str]:
         f"    http-request return status 404 {_body(404, NO_APP)}",
         "",
         "backend asleep from platform",
+        "    http-request set-log-level silent",
         f"    http-request return status 503 {_body(503, ASLEEP)}",
+        "",
+    ]
+
+
+def _tables() -> list[str]:
+    return [
+        f"backend {TABLE} from platform",
+        "    stick-table type string len 128 size 100k expire 1h store conn_cur",
         "",
     ]
 
@@ -136,15 +161,21 @@ def _answers() -> list[str]:
 def _backends(structure: Structure, picture: Actual) -> list[str]:
     lines = [
         "defaults pool from platform",
+        f"    log {structure.files.alerts} len 1024 format raw local0 alert",
         "    balance leastconn",
+        f"    http-request set-var(txn.timeout) var(txn.app),map_str_int({structure.files.timeouts})",
+        "    http-request set-timeout server var(txn.timeout) if { var(txn.timeout) -m found }",
         "    http-request disable-l7-retry unless { method GET HEAD OPTIONS PUT DELETE TRACE }",
+        "    http-response set-log-level silent",
+        f"    http-response track-sc0 srv_name table {TABLE} if {TUNNEL}",
         "",
     ]
     for backend in (CONTROLLER_BACKEND, *structure.backends):
         lines.append(f"backend {backend} from pool")
         if backend == CONTROLLER_BACKEND:
             # A deploy is one request that lasts as long as the deploy; after 20 minutes the controller itself answers.
-            lines.append("    timeout server 21m")
+            # No checker could bring one back that is suspected: they are not watched.
+            lines += ["    timeout server 21m", "    default-server no-check"]
         lines += [
             f"    server {name} {endpoint(server.address, server.port)}"
             for name, server in sorted(picture.servers.get(backend, {}).items())

@@ -1,8 +1,9 @@
 """Servers on their way out: no new request, then no request, then gone.
 
-`drain` → (nothing in flight, or the deadline) → `maint` → (nothing in flight) → deleted. At the deadline nothing is
-cut: the deployer stops the instance then, and the app may end its requests within its own grace. What is still there a
-good while later hangs on a host that is gone, and is cut.
+`drain` → (nothing in flight, or the deadline) → `maint` → (nothing in flight) → deleted. As long as WebSockets are in
+flight their deadline counts, else that of requests. At the deadline nothing is cut: the deployer stops the instance
+then, and the app may end its requests within its own grace. What is still there a good while later hangs on a host that
+is gone, and is cut.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import datetime
 from libs.keyspace.document import now
 from libs.keyspace.records import Retiring
 from services.router.commands import Command, CutSessions, DeleteServer, SetState
+from services.router.counts import Count
 from services.router.haproxy import HAProxy
 from services.router.workers import OldWorkers
 
@@ -31,7 +33,7 @@ class Leave:
     """A server's leave: when it began (monotonic) and what is in flight, None until it was counted."""
 
     since: float
-    in_flight: int | None = None
+    in_flight: Count | None = None
 
 
 class Drains:
@@ -69,7 +71,7 @@ class Drains:
         """Call back when a count changed or a server is gone."""
         self._callbacks.append(callback)
 
-    def in_flight(self) -> dict[str, int]:
+    def in_flight(self) -> dict[str, Count]:
         """What is in flight, by instance id, where it was counted."""
         return {name: leave.in_flight for (_, name), leave in self.leaves.items() if leave.in_flight is not None}
 
@@ -108,7 +110,7 @@ class Drains:
             commands: list[Command] = []
             still = set(self._leaving())
             for key, leave in settled.items():
-                count = counts.get(key, 0) + self._old_workers.in_flight.get(key, 0)
+                count = counts.get(key, Count()) + self._old_workers.in_flight.get(key, Count())
                 self.leaves[key] = Leave(leave.since, count)
                 if key in still:
                     commands += self._next(key, leave, count)
@@ -119,20 +121,21 @@ class Drains:
             for callback in self._callbacks:
                 callback()
 
-    def _next(self, key: Key, leave: Leave, count: int) -> list[Command]:
+    def _next(self, key: Key, leave: Leave, count: Count) -> list[Command]:
         backend, name = key
         state = self._haproxy.actual.servers[backend][name].state
         out: list[Command] = [] if state == "maint" else [SetState(backend, name, "maint")]
-        if count == 0:
+        if count.total == 0:
             return [*out, DeleteServer(backend, name)]
-        late = self._late(name, leave, now())
+        late = self._late(name, leave, count, now())
         if late < 0:
             return []
         return [*out, CutSessions(backend, name)] if late > CUT_AFTER else out
 
-    def _late(self, name: str, leave: Leave, at: datetime) -> float:
+    def _late(self, name: str, leave: Leave, count: Count, at: datetime) -> float:
         """Seconds past the deadline; negative before it."""
         record = self._retiring.get(name)
         if record is not None:
-            return (at - record.deadline).total_seconds()
+            for_websockets = record.websocket_deadline or record.deadline
+            return (at - (for_websockets if count.websockets else record.deadline)).total_seconds()
         return self._clock() - leave.since - self._longest

@@ -51,8 +51,13 @@ class Files:
         return self.home / "slots.map"
 
     @property
+    def timeouts(self) -> Path:
+        """The map app → response timeout."""
+        return self.home / "timeouts.map"
+
+    @property
     def picture(self) -> Path:
-        """The last applied picture, from which the three above are rendered."""
+        """The last applied picture, from which the files above are rendered."""
         return self.home / "picture.json"
 
     @property
@@ -64,6 +69,16 @@ class Files:
     def master(self) -> Path:
         """The socket of HAProxy's master process (`haproxy -W -S <this>`)."""
         return self.home / "master.sock"
+
+    @property
+    def alerts(self) -> Path:
+        """The datagram socket at which the daemon hears what HAProxy found out about servers."""
+        return self.home / "alerts.sock"
+
+    @property
+    def failures(self) -> Path:
+        """The datagram socket at which the daemon hears of requests that were not answered."""
+        return self.home / "failures.sock"
 
 
 def replace(path: Path, text: str) -> bool:

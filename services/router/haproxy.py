@@ -11,6 +11,7 @@ import structlog
 from services.router import answers
 from services.router.actual import Actual
 from services.router.commands import Command, DeleteServer, Maps, accepted, line
+from services.router.counts import TUNNELS, Count, counted
 from services.router.files import Files
 from services.router.runtime import HAProxyUnavailable, Runtime
 from services.router.structure import CONTROLLER_BACKEND
@@ -34,12 +35,13 @@ class HAProxy:
 
     def __init__(self, files: Files, backends: Iterable[str]) -> None:
         self._runtime = Runtime(files.runtime)
-        self._maps = Maps(str(files.hosts), str(files.slots))
+        self._maps = Maps(str(files.hosts), str(files.slots), str(files.timeouts))
         self._backends = {*backends, CONTROLLER_BACKEND}
         self._callbacks: list[Callable[[], None]] = []
         self.actual = Actual()
         self.adopted = False
         self.doubt = True
+        self.times = True  # it has the map of timeouts; one that an older configuration started has not
         self.description = ""
         self.pid = 0
         self.refused = 0
@@ -82,18 +84,20 @@ class HAProxy:
 
     async def look(self) -> None:
         """Read its whole state; raises `HAProxyUnavailable`."""
-        asked = ("show info", f"show map {self._maps.hosts}", f"show map {self._maps.slots}", "show servers state")
-        said, hosts, slots, servers = await self._runtime.ask(asked)
+        maps = (f"show map {path}" for path in (self._maps.hosts, self._maps.slots, self._maps.timeouts))
+        said, hosts, slots, timeouts, servers = await self._runtime.ask(["show info", *maps, "show servers state"])
         try:
             about = answers.info(said)
             if about.get("Stopping", "0") != "0":
                 self.hang_up()
                 raise HAProxyUnavailable("this worker is finishing; another one takes over")
             found = answers.servers(servers)
+            self.times = answers.has_map(timeouts)
             self.actual = Actual(
                 hosts=answers.table(hosts),
                 slots=answers.table(slots),
                 servers={backend: those for backend, those in found.items() if backend in self._backends},
+                timeouts=answers.table(timeouts) if self.times else {},
             )
         except answers.BadAnswer as error:
             raise HAProxyUnavailable(str(error)) from error
@@ -118,12 +122,11 @@ class HAProxy:
                 self.refused += 1
                 log.warning("HAProxy refused", command=line(command, self._maps), answer=answer.strip())
 
-    async def in_flight(self, backends: Iterable[str]) -> dict[tuple[str, str], int]:
-        """Requests and tunnels in flight for each server of these back ends; raises `HAProxyUnavailable`."""
-        counts: dict[tuple[str, str], int] = {}
+    async def in_flight(self, backends: Iterable[str]) -> dict[tuple[str, str], Count]:
+        """What is in flight for each server of these back ends; raises `HAProxyUnavailable`."""
+        asked = [f"show stat {backend} 4 -1" for backend in sorted(backends)]
+        *stats, tunnels = await self._runtime.ask([*asked, TUNNELS])
         try:
-            for answer in await self._runtime.ask([f"show stat {backend} 4 -1" for backend in sorted(backends)]):
-                counts |= answers.sessions(answer)
+            return counted(stats, tunnels)
         except (answers.BadAnswer, ValueError) as error:
             raise HAProxyUnavailable(str(error)) from error
-        return counts

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from services.router.haproxy import HAProxy
 from services.router.holding import Holding
 from services.router.slots import Slots
+from services.router.suspicions import Suspicions
 from services.router.wanted import Wanted
 
 _FAST = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0)
@@ -28,7 +29,15 @@ class Meters:
         )
 
 
-def watch(registry: CollectorRegistry, haproxy: HAProxy, wanted: Wanted, holding: Holding, slots: Slots) -> None:
+def watch(  # noqa: PLR0913 - the parts that are read
+    registry: CollectorRegistry,
+    haproxy: HAProxy,
+    wanted: Wanted,
+    *,
+    holding: Holding,
+    suspicions: Suspicions,
+    slots: Slots,
+) -> None:
     """Register what is read off the parts when somebody asks."""
 
     def gauge(name: str, about: str) -> Gauge:
@@ -45,6 +54,9 @@ def watch(registry: CollectorRegistry, haproxy: HAProxy, wanted: Wanted, holding
     gauge("commands_refused", "Commands that HAProxy refused").set_function(lambda: haproxy.refused)
     gauge("apps", "Apps with a back end").set_function(lambda: len(haproxy.actual.slots))
     gauge("backends_free", "Back ends without an app").set_function(lambda: len(slots.free(haproxy.actual)))
+    gauge("suspects", "Instances that failed users' requests and are not trusted").set_function(
+        lambda: len(suspicions.found)
+    )
     gauge("bad_records", "Records that cannot be used").set_function(wanted.bad)
     gauge("hosts_held", "Whether the map of hosts is held").set_function(lambda: holding.hosts)
     gauge("servers_held", "Servers kept although their records vanished all at once").set_function(

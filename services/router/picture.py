@@ -16,21 +16,30 @@ def lawful(instance: str, service: Service) -> bool:
 
 
 def app_servers(
-    services: Mapping[str, Service], retiring: Container[str], holds: Callable[[str, Service], bool]
+    services: Mapping[str, Service],
+    retiring: Container[str],
+    holds: Callable[[str, Service], bool],
+    suspects: Container[str],
 ) -> dict[str, Server]:
     """One app's servers, from its published endpoints by instance id.
 
-    Retiring ones and those that lost their address are out. Unready ones wait in `drain`, unless none is ready: then
-    they are all used, for a check that fails everywhere tells more of the check than of the app.
+    Retiring ones and those that lost their address are out. Unready and suspect ones wait in `drain`, unless no other
+    is there: then they are all used, for a check that fails everywhere tells more of the check than of the app. HAProxy
+    watches those that have a peer to take over: the last one that serves is never taken out.
     """
     usable = {
         instance: service
         for instance, service in services.items()
         if instance not in retiring and lawful(instance, service) and holds(instance, service)
     }
-    any_ready = any(service.ready for service in usable.values())
+    good = {instance for instance, service in usable.items() if service.ready and instance not in suspects}
     return {
-        instance: Server(service.address, service.port, _state(serving=service.ready or not any_ready))
+        instance: Server(
+            service.address,
+            service.port,
+            _state(serving=instance in good or not good),
+            watched=instance in good and len(good) > 1,
+        )
         for instance, service in usable.items()
     }
 

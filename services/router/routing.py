@@ -8,17 +8,21 @@ import structlog
 
 from services.router.actual import Actual, Server
 from services.router.commands import Command, SetSlot
-from services.router.diff import diff_hosts, diff_servers
+from services.router.diff import diff_hosts, diff_servers, diff_timeout
 from services.router.haproxy import HAProxy, HAProxyRefused
+from services.router.hearing import Failure
 from services.router.holding import SECOND_LOOK, Holding
 from services.router.meters import Meters
 from services.router.names import CONTROLLER
 from services.router.slots import Slots
+from services.router.suspicions import Suspicions
 from services.router.wanted import Wanted
 
 log = structlog.get_logger("router")
 
 FULL_LOOK = 30.0  # seconds between two readings of HAProxy's whole state
+SOON = 0.5  # seconds after which one looks whether servers were found down of which the word was lost
+FAILURES = 1000  # that are remembered until the next turn of the loop; more would tell nothing new
 
 
 class Routing:
@@ -33,6 +37,7 @@ class Routing:
         wanted: Wanted,
         *,
         holding: Holding,
+        suspicions: Suspicions,
         slots: Slots,
         meters: Meters,
         clock: Callable[[], float],
@@ -40,6 +45,7 @@ class Routing:
         self._haproxy = haproxy
         self._wanted = wanted
         self._holding = holding
+        self._suspicions = suspicions
         self._slots = slots
         self._meters = meters
         self._clock = clock
@@ -47,6 +53,7 @@ class Routing:
         self._applied: list[Callable[[], None]] = []
         self._doubts: list[Callable[[float], object]] = []
         self._second_look = False
+        self._heard: list[Failure] = []
         self.decided: dict[str, Mapping[str, Server]] = {}
         self.unplaced: set[str] = set()
 
@@ -63,6 +70,7 @@ class Routing:
         if not self._haproxy.connected:
             return  # woken as soon as it is
         async with self._haproxy.changing:
+            self._take_heard()
             looked = await self._look_if_due()
             sent = await self._route() if self._wanted.complete else 0
         if looked or sent:
@@ -70,6 +78,26 @@ class Routing:
                 callback()
         if self._haproxy.doubt:
             raise HAProxyRefused("the two pictures differ otherwise than they seemed to")
+
+    def hear(self, failures: list[Failure]) -> None:
+        """Take in what HAProxy tells of its own accord, at the loop's next turn."""
+        self._heard += failures[: max(0, FAILURES - len(self._heard))]
+
+    def _take_heard(self) -> None:
+        heard, self._heard = self._heard, []
+        for failure in heard:
+            if failure.down:
+                self._haproxy.actual.found_down(failure.backend, failure.name)
+                self._looked = min(self._looked, self._clock() - FULL_LOOK * 0.8 + SOON)
+                for callback in self._doubts:
+                    callback(SOON)
+            self._suspicions.accuse(failure.name, failure.reason, failure.ago)
+
+    def _suspect_what_is_down(self) -> None:
+        """Of a server that is down and was not suspected the word was lost, or came before this process."""
+        for _, name, server in self._haproxy.actual.all_servers():
+            if server.state == "ready" and not server.up:
+                self._suspicions.accuse(name, "no connection: HAProxy found it down")
 
     async def _look_if_due(self) -> bool:
         if not self._haproxy.doubt and self._clock() - self._looked < FULL_LOOK * 0.8:
@@ -83,6 +111,8 @@ class Routing:
         """Say what is to change, in one batch; returns how many commands that took."""
         began = self._clock()
         dirty, hosts = self._wanted.take_dirty()
+        if dirty is None:
+            self._suspect_what_is_down()
         try:
             draft = self._haproxy.actual.copy()
             commands = self._plan(dirty, draft)
@@ -109,11 +139,13 @@ class Routing:
         if dirty is None:
             self.decided.clear()
             say(self._slots.owner_errors(draft))
-            apps = self._wanted.published_apps() | draft.slots.keys() | self._holding.servers.keys() | {CONTROLLER}
+            apps = self._wanted.published_apps() | self._wanted.apps.keys() | self._holding.servers.keys()
+            apps |= draft.slots.keys() | draft.timeouts.keys() | {CONTROLLER}
         else:
             apps = dirty | self.unplaced
         for app in sorted(apps):
             say(self._plan_app(app, draft))
+            say(self._plan_timeout(app, draft))
         if dirty is None:
             for backend in draft.servers:
                 self.decided.setdefault(backend, {})  # no app's: left by an interrupted change
@@ -141,6 +173,13 @@ class Routing:
         if commands or servers or self._wanted.app_known(app):
             return commands
         return self._slots.give_up(app, draft)
+
+    def _plan_timeout(self, app: str, draft: Actual) -> list[Command]:
+        if not self._haproxy.times:
+            return []  # until the reload that is due
+        have = draft.timeouts.get(app)
+        held = app in draft.slots and not self._wanted.app_known(app)  # its record vanished, its servers are held
+        return diff_timeout(app, have if held else self._wanted.timeout(app), have)
 
     def _servers_of(self, app: str, draft: Actual) -> Mapping[str, Server]:
         """What an app should have: what is published, or what is held for it."""

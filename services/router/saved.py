@@ -29,6 +29,7 @@ def save(structure: Structure, picture: Actual) -> None:
     replace(files.picture, _PICTURE.dump_json(remembered, indent=1).decode() + "\n")
     replace(files.hosts, render_map(remembered.hosts))
     replace(files.slots, render_map(remembered.slots))
+    replace(files.timeouts, render_map(remembered.timeouts))
     replace(files.configuration, render(structure, remembered))
 
 
@@ -45,6 +46,7 @@ def load(files: Files) -> Actual:
         hosts={host: app for host, app in picture.hosts.items() if is_host(host) and _is_owner(app)},
         slots={app: backend for app, backend in picture.slots.items() if _is_owner(app) and is_name(backend)},
         servers={backend: _lawful(servers) for backend, servers in picture.servers.items()},
+        timeouts={app: text for app, text in picture.timeouts.items() if is_name(app) and text.isdecimal()},
     )
 
 

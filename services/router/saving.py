@@ -25,18 +25,19 @@ class Saving:
         self._structure = structure
         self._haproxy = haproxy
         self._written: Actual | None = None
+        self._writing = asyncio.Lock()
 
     async def save_picture(self) -> None:
         """The loop's body; raises `OSError`."""
         await asyncio.sleep(SETTLE)
-        if not (self._haproxy.adopted and self._changeable()):
-            return
-        picture = kept(self._haproxy.actual, self._structure).copy()
-        if picture != self._written:
-            await asyncio.to_thread(save, self._structure, picture)
-            self._written = picture
+        if self._haproxy.adopted and self._changeable():
+            await self.write()
 
-    def write(self) -> None:
-        """Write it now; raises `OSError`."""
-        save(self._structure, self._haproxy.actual)
-        self._written = None
+    async def write(self) -> None:
+        """Write it now, if it is not written yet; raises `OSError`."""
+        picture = kept(self._haproxy.actual, self._structure).copy()
+        async with self._writing:
+            if picture != self._written:
+                self._written = None
+                await asyncio.to_thread(save, self._structure, picture)
+                self._written = picture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -34,7 +34,7 @@ class Structural:
         structure: Structure,
         *,
         draining: Callable[[], bool],
-        write: Callable[[], None],
+        write: Callable[[], Awaitable[None]],
         clock: Callable[[], float],
     ) -> None:
         self._haproxy = haproxy
@@ -70,7 +70,7 @@ class Structural:
         if self._draining():
             return
         async with self._haproxy.changing:
-            self._write()
+            await self._write()
             log.info("reloading HAProxy: its ports, pool or timeouts were changed", wanted=self._name)
             try:
                 await self._master.reload()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from libs.keyspace import Document, Keyspace
-from libs.keyspace.records import App, Retiring, Service
+from libs.keyspace.records import App, Retiring, Rollout, Service
 from libs.store.mirror import Mirror, Moved
 from libs.store.store import Store
 from services.router import picture
@@ -14,15 +14,19 @@ from services.router.actual import Server
 from services.router.claims import Claims
 from services.router.holding import Holding
 from services.router.names import CONTROLLER
+from services.router.suspicions import Suspicions
 
 D = TypeVar("D", bound=Document)
+
+LONGEST_TIMEOUT = 1_000_000  # seconds; HAProxy counts in milliseconds, up to 2^31
 
 
 class Wanted:
     """Mirrors of everything that the router reads. `domain` is the platform's."""
 
-    def __init__(self, store: Store, keys: Keyspace, domain: str, holding: Holding) -> None:
+    def __init__(self, store: Store, keys: Keyspace, domain: str, holding: Holding, suspicions: Suspicions) -> None:
         self._domain = domain.lower()
+        self._suspicions = suspicions
         self._holding = holding
         self._services = Mirror(store, keys.services)
         self._retiring = Mirror(store, keys.retiring)
@@ -49,6 +53,7 @@ class Wanted:
         self._domains.on_change(lambda _: self._touch_hosts())
         self._rollouts.on_change(self._rollouts_moved)
         self._controllers.on_change(lambda _: self._touch({CONTROLLER}))
+        suspicions.on_change(self._suspicion_moved)
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """The tasks that keep the mirrors so."""
@@ -102,7 +107,16 @@ class Wanted:
         """The published servers of an app."""
         if app == CONTROLLER:
             return picture.controller_servers({parts[1]: member for parts, member in self._controllers.items()})
-        return picture.app_servers(self._published.get(app, {}), self.retiring, self._claims.holds)
+        return picture.app_servers(
+            self._published.get(app, {}), self.retiring, self._claims.holds, self._suspicions.found
+        )
+
+    def timeout(self, app: str) -> str | None:
+        """How long an app's requests may be silent, in milliseconds; None: the router's own."""
+        record = self._records.get(app)
+        if record is None or record.settings.response_timeout_seconds is None:
+            return None
+        return str(min(record.settings.response_timeout_seconds, LONGEST_TIMEOUT) * 1000)
 
     def hosts(self) -> dict[str, str]:
         """The map of hosts."""
@@ -119,7 +133,7 @@ class Wanted:
         return len(self._domains.items())
 
     def planned(self) -> list[tuple[str, str]]:
-        """The instances of running rollouts, as (app, instance)."""
+        """The instances that are to come into rotation, as (app, instance)."""
         return [pair for pairs in self._planned.values() for pair in pairs]
 
     def retirements(self) -> list[tuple[str, str]]:
@@ -154,6 +168,7 @@ class Wanted:
         for move in moves:
             app, instance = move.parts
             self._take(app, instance, move.new)
+            self._suspicions.take(instance, move.new)
             concerned |= self._claims.move(app, instance, move.old, move.new)
         self._touch(concerned)
 
@@ -192,10 +207,20 @@ class Wanted:
         self._hosts_dirty = True
         self._touch({move.parts[0] for move in moves})
 
-    def _rollouts_moved(self, moves: Sequence[Moved[Any]]) -> None:
+    def _suspicion_moved(self, app: str) -> None:
+        self._touch({app})
+        self._ask()
+
+    def _rollouts_moved(self, moves: Sequence[Moved[Rollout]]) -> None:
         for move in moves:
-            if move.new is None or move.new.settled:
+            planned = [] if move.new is None else coming(move.new)
+            if move.new is None or not planned:
                 self._planned.pop(move.parts, None)
             else:
-                self._planned[move.parts] = [(move.new.app, planned.id) for planned in move.new.planned]
+                self._planned[move.parts] = [(move.new.app, id_) for id_ in planned]
         self._ask()
+
+
+def coming(rollout: Rollout) -> list[str]:
+    """The instances of a rollout that the deployer waits for: all of one under way, else those that replace another."""
+    return [planned.id for planned in rollout.planned if not rollout.settled or planned.replaces]

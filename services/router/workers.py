@@ -13,6 +13,7 @@ from pathlib import Path
 
 from services.router import answers
 from services.router.commands import SetState
+from services.router.counts import TUNNELS, Count, counted
 from services.router.runtime import HAProxyUnavailable
 
 TIMEOUT = 5.0  # seconds for one answer
@@ -35,11 +36,12 @@ class Master:
         _, found, listed = (await self._ask("show proc")).partition("# old workers")
         return [int(pid) for pid in _OLD.findall(listed.partition("#")[0])] if found else []
 
-    async def in_flight(self, pid: int, backend: str) -> dict[tuple[str, str], int]:
+    async def in_flight(self, pid: int, backends: Iterable[str]) -> dict[tuple[str, str], Count]:
         """As `HAProxy.in_flight`, of an old worker."""
-        answer = await self._ask(f"@!{pid} show stat {backend} 4 -1")
+        stats = [await self._ask(f"@!{pid} show stat {backend} 4 -1") for backend in sorted(backends)]
+        tunnels = await self._ask(f"@!{pid} {TUNNELS}")
         try:
-            return answers.sessions(answer)
+            return counted(stats, tunnels)
         except (answers.BadAnswer, ValueError) as error:
             raise HAProxyUnavailable(str(error)) from error
 
@@ -74,7 +76,7 @@ class OldWorkers:
         self._clock = clock
         self._silent_since: float | None = None
         self._told: set[tuple[int, str, str]] = set()
-        self.in_flight: dict[tuple[str, str], int] = {}
+        self.in_flight: dict[tuple[str, str], Count] = {}
 
     async def drain(self, keys: Iterable[tuple[str, str]]) -> None:
         """Have them send these servers nothing new, and count what they still have of them.
@@ -84,7 +86,7 @@ class OldWorkers:
         pids = await self._pids()
         self._told = {told for told in self._told if told[0] in pids}
         wanted = sorted(keys)
-        counts: dict[tuple[str, str], int] = {}
+        counts: dict[tuple[str, str], Count] = {}
         for pid in pids:
             try:
                 await self._drain_in(pid, wanted, counts)
@@ -106,11 +108,10 @@ class OldWorkers:
         self._silent_since = None
         return pids
 
-    async def _drain_in(self, pid: int, keys: list[tuple[str, str]], counts: dict[tuple[str, str], int]) -> None:
+    async def _drain_in(self, pid: int, keys: list[tuple[str, str]], counts: dict[tuple[str, str], Count]) -> None:
         for backend, name in keys:
             if (pid, backend, name) not in self._told:
                 await self._master.drain(pid, backend, name)
                 self._told.add((pid, backend, name))
-        for backend in sorted({backend for backend, _ in keys}):
-            for key, count in (await self._master.in_flight(pid, backend)).items():
-                counts[key] = counts.get(key, 0) + count
+        for key, count in (await self._master.in_flight(pid, {backend for backend, _ in keys})).items():
+            counts[key] = counts.get(key, Count()) + count

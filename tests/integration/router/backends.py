@@ -14,7 +14,8 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 class Backend:
     """A small HTTP/1.1 server that answers with its name, or on `/head` with the request's head.
 
-    `/slow` is answered when `release` is set; `/die` closes without an answer; an upgraded connection echoes.
+    `/slow` is answered when `release` is set; `/die` closes without an answer; `/wrong` is answered 500; an upgraded
+    connection echoes. While `answers` is not set it hangs: it accepts connections and answers nothing.
     """
 
     def __init__(self, name: str) -> None:
@@ -24,6 +25,8 @@ class Backend:
         self.died = 0
         self.waiting = 0
         self.release = asyncio.Event()
+        self.answers = asyncio.Event()
+        self.answers.set()
         self._connections: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
@@ -50,6 +53,7 @@ class Backend:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.requests += 1
+                await self.answers.wait()
                 if b"upgrade: websocket" in head.lower():
                     await self._echo(head, reader, writer)
                     return
@@ -63,7 +67,8 @@ class Backend:
                     return
                 elif path == b"/head":
                     body = head
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                status = b"500 Wrong" if path == b"/wrong" else b"200 OK"
+                writer.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body)
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
             pass
@@ -94,4 +99,5 @@ async def backends(*names: str) -> AsyncIterator[list[Backend]]:
     finally:
         for backend in started:
             backend.release.set()
+            backend.answers.set()
             await backend.kill()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry
 
@@ -25,6 +25,8 @@ from libs.keyspace.records import (
 )
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
+from services.router import answers
+from services.router.actual import Server
 from services.router.serve import route
 from services.router.settings import RouterSettings
 from tests.integration.router.backends import Backend
@@ -57,7 +59,7 @@ class Mesh:
     async def ready(self, daemon: Daemon) -> None:
         await eventually(lambda: daemon.ready and all(holds() for holds in daemon.ready.values()), what="readiness")
 
-    async def app(self, name: str, *, web: int = 1, state: str = "live") -> None:
+    async def app(self, name: str, *, web: int = 1, state: str = "live", timeout: int | None = None) -> None:
         record = App.model_validate(
             {
                 "id": name,
@@ -65,6 +67,7 @@ class Mesh:
                 "owner": "ann",
                 "formation": {"web": web},
                 "state": state,
+                "settings": {"response_timeout_seconds": timeout},
                 "created": now(),
                 "updated": now(),
             }
@@ -78,7 +81,16 @@ class Mesh:
         record = Domain(app=app, domain=fqdn, owner="ann", created=now())
         await Shelf(self.writers, self.keys.domains).put(record, fqdn)
 
-    async def publish(self, app: str, instance: str, backend: Backend, *, ready: bool = True) -> None:
+    async def publish(
+        self,
+        app: str,
+        instance: str,
+        backend: Backend,
+        *,
+        ready: bool = True,
+        confirmed: datetime | None = None,
+        run: datetime | None = None,
+    ) -> None:
         record = Service(
             app=app,
             instance=instance,
@@ -90,24 +102,41 @@ class Mesh:
             port=backend.port,
             ready=ready,
             published=now(),
+            confirmed=confirmed,
+            run=run,
         )
         await Shelf(self.writers, self.keys.services).put(record, app, instance)
 
     async def withdraw(self, app: str, instance: str) -> None:
         await Shelf(self.writers, self.keys.services).delete(app, instance)
 
-    async def retire(self, app: str, instance: str, *, seconds: float = 60) -> None:
+    async def retire(
+        self, app: str, instance: str, *, seconds: float = 60, websocket_seconds: float | None = None
+    ) -> None:
         """As the deployer asks, and as the publisher then does."""
-        record = Retiring(reason="a test", since=now(), deadline=now() + timedelta(seconds=seconds))
+        record = Retiring(
+            reason="a test",
+            since=now(),
+            deadline=now() + timedelta(seconds=seconds),
+            websocket_deadline=None if websocket_seconds is None else now() + timedelta(seconds=websocket_seconds),
+        )
         await Shelf(self.writers, self.keys.retiring).put(record, "node-1", app, instance)
         await self.withdraw(app, instance)
 
     async def retired(self, app: str, instance: str) -> None:
         await Shelf(self.writers, self.keys.retiring).delete("node-1", app, instance)
 
-    async def roll(self, app: str, *instances: str, phase: str = "routing") -> None:
+    async def roll(self, app: str, *instances: str, phase: str = "routing", replaces: str = "") -> None:
+        """A rollout of these; `replaces`: the last of them is to take that one's place."""
         planned = [
-            Planned(id=id_, name=f"{app}_v2.web.{number}-{id_}", type="web", number=number, planned=now())
+            Planned(
+                id=id_,
+                name=f"{app}_v2.web.{number}-{id_}",
+                type="web",
+                number=number,
+                planned=now(),
+                replaces=replaces if id_ == instances[-1] else "",
+            )
             for number, id_ in enumerate(instances, start=1)
         ]
         record = Rollout.model_validate(
@@ -148,11 +177,11 @@ class Mesh:
 
         return await eventually(said, within=within, what=f"{instance} {state}")
 
-    async def counts(self, instance: str, in_flight: int) -> None:
-        """Wait until the router says that it drains the instance, with so many requests in flight."""
+    async def counts(self, instance: str, in_flight: int, websockets: int = 0) -> None:
+        """Wait until the router says that it drains the instance, with so many in flight, WebSockets among them."""
 
         async def counted() -> bool:
-            return await self.view(instance) == RouterView(state="draining", in_flight=in_flight)
+            return await self.view(instance) == RouterView(state="draining", in_flight=in_flight, websockets=websockets)
 
         await eventually(counted, what=f"{instance} draining with {in_flight} in flight")
 
@@ -175,6 +204,11 @@ class Mesh:
             return (await self.get(host)).status == status
 
         await eventually(answered, what=f"{host} answers {status}")
+
+    def in_haproxy(self, instance: str) -> Server:
+        """A server as HAProxy has it."""
+        found = answers.servers(self.haproxy.ask("show servers state"))
+        return next(those[instance] for those in found.values() if instance in those)
 
     def servers(self) -> set[str]:
         """The names of the servers that HAProxy has."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+from services.router.drains import CUT_AFTER
 from tests.integration.router.backends import Backend, backends
 from tests.integration.router.clients import echo, load, websocket
 from tests.integration.router.mesh import Mesh
@@ -77,8 +78,47 @@ async def test_a_websocket_counts_as_in_flight_and_is_not_cut(mesh: Mesh) -> Non
         async with websocket(mesh.haproxy.port, HOST) as stream:
             await route_one(mesh, "new", new)
             await mesh.retire("shop", "old", seconds=0)
-            await mesh.counts("old", 1)
+            await mesh.counts("old", 1, websockets=1)
             assert await echo(stream, b"still here") == b"still here"
+        await mesh.says("old", "gone")
+
+
+async def test_requests_and_websockets_are_told_apart_while_they_drain(mesh: Mesh) -> None:
+    async with backends("old", "new") as (old, new), mesh.running(), asyncio.TaskGroup() as group:
+        await mesh.app("shop")
+        await route_one(mesh, "old", old)
+        await mesh.answers(HOST, "old")
+        async with websocket(mesh.haproxy.port, HOST), websocket(mesh.haproxy.port, HOST) as second:
+            slow = group.create_task(mesh.get(HOST, "/slow"))
+            await eventually(lambda: old.waiting)
+            await route_one(mesh, "new", new)
+            await mesh.retire("shop", "old")
+            await mesh.counts("old", 3, websockets=2)
+            old.release.set()
+            assert (await slow).body == "old"
+            await mesh.counts("old", 2, websockets=2)
+            second[1].close()
+            await mesh.counts("old", 1, websockets=1)
+        await mesh.says("old", "gone")
+
+
+async def test_websockets_outlive_the_deadline_of_requests_and_not_their_own(mesh: Mesh) -> None:
+    async with backends("old", "new") as (old, new), mesh.running():
+        await mesh.app("shop")
+        await route_one(mesh, "old", old)
+        await mesh.answers(HOST, "old")
+        async with websocket(mesh.haproxy.port, HOST) as stream:
+            await route_one(mesh, "new", new)
+            await mesh.retire("shop", "old", seconds=0, websocket_seconds=600)
+            await mesh.counts("old", 1, websockets=1)
+            assert mesh.in_haproxy("old").state == "drain"
+            assert await echo(stream, b"still here") == b"still here"
+            await mesh.retire("shop", "old", seconds=0, websocket_seconds=0)
+            await eventually(lambda: mesh.in_haproxy("old").state == "maint")
+            assert await echo(stream, b"the instance is yet to stop") == b"the instance is yet to stop"
+            await mesh.retire("shop", "old", seconds=0, websocket_seconds=-CUT_AFTER - 1)
+            async with asyncio.timeout(30):
+                assert await stream[0].read() == b""
         await mesh.says("old", "gone")
 
 
@@ -129,4 +169,6 @@ async def test_an_acknowledgement_ends_with_its_rollout(mesh: Mesh) -> None:
             return await mesh.view("one") is None
 
         await eventually(silent)
+        await mesh.roll("shop", "other", "one", phase="done", replaces="gone")
+        await mesh.says("one", "in_rotation")
         assert (await mesh.get(HOST)).body == "one"

@@ -23,7 +23,7 @@ async def test_a_websocket_in_an_old_worker_keeps_its_server_from_being_gone(mes
             await mesh.roll("shop", "new")
             await mesh.says("new", "in_rotation")
             await mesh.retire("shop", "old")
-            await mesh.counts("old", 1)
+            await mesh.counts("old", 1, websockets=1)
             assert await echo(stream, b"hello") == b"hello"
             stream[1].close()
             await mesh.says("old", "gone")

@@ -12,11 +12,14 @@ from services.router.commands import (
     SetHost,
     SetSlot,
     SetState,
+    SetTimeout,
+    SetUp,
+    SetWatch,
     accepted,
     line,
 )
 
-MAPS = Maps("/h/hosts.map", "/h/slots.map")
+MAPS = Maps("/h/hosts.map", "/h/slots.map", "/h/timeouts.map")
 HEAD = (
     "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
     "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state "
@@ -25,8 +28,8 @@ HEAD = (
 )
 
 
-def row(name: str, admin: int, address: str = "127.0.0.1") -> str:
-    return f"5 app0 1 {name} {address} 2 {admin} 1 1 0 1 0 0 0 0 0 0 - 19001 - 0 0 - - 0\n"
+def row(name: str, admin: int, address: str = "127.0.0.1", *, running: int = 2, check: int = 2) -> str:
+    return f"5 app0 1 {name} {address} {running} {admin} 1 1 0 1 0 0 {check} 0 0 0 - 19001 - 0 0 - - 0\n"
 
 
 def test_the_state_of_servers_is_read_from_its_bits() -> None:
@@ -40,6 +43,34 @@ def test_the_state_of_servers_is_read_from_its_bits() -> None:
             "e": Server("fd00::1", 19001, "maint"),
         }
     }
+
+
+def test_a_server_is_down_that_haproxy_took_out_and_not_one_that_we_did() -> None:
+    text = HEAD + row("a", 0, running=0) + row("b", 1, running=0) + row("c", 8, running=0) + "\n"
+    found = answers.servers(text)["app0"]
+    assert {name: server.up for name, server in found.items()} == {"a": False, "b": True, "c": False}
+    assert {name: server.serving for name, server in found.items()} == {"a": False, "b": False, "c": False}
+
+
+def test_a_server_is_watched_when_its_check_is_enabled_and_cannot_be_when_it_has_none() -> None:
+    text = HEAD + row("a", 0, check=6) + row("b", 0, check=2) + row("c", 0, check=0) + row("d", 0, check=7) + "\n"
+    found = answers.servers(text)["app0"]
+    assert {name: server.watched for name, server in found.items()} == {"a": True, "b": False, "c": None, "d": True}
+
+
+def test_websockets_are_read_from_the_table_that_counts_them() -> None:
+    text = (
+        "# table: websockets, type: string, size:102400, used:2\n"
+        "0x7f06e4033088: key=a use=2 exp=3600000 conn_cur=2\n"
+        "0x7f06e4033099: key=b.1 use=0 exp=100 conn_cur=0\n\n"
+    )
+    assert answers.websockets(text) == {"a": 2, "b.1": 0}
+    assert answers.websockets("No such table\n") == {}
+
+
+def test_a_map_that_haproxy_was_started_without_is_told_from_an_empty_one() -> None:
+    assert answers.has_map("\n")
+    assert not answers.has_map("Unknown map identifier. Please use #<id> or <file>.\n")
 
 
 def test_a_haproxy_without_servers_has_none() -> None:
@@ -65,6 +96,13 @@ def test_a_write_to_a_map_says_whether_the_key_is_there() -> None:
     assert line(SetHost("a.test", "shop", known=False), MAPS) == "add map /h/hosts.map a.test shop"
     assert line(SetHost("a.test", "shop", known=True), MAPS) == "set map /h/hosts.map a.test shop"
     assert line(SetSlot("shop", "app3", known=False), MAPS) == "add map /h/slots.map shop app3"
+
+
+def test_watching_and_timeouts_are_said_in_haproxys_words() -> None:
+    assert line(SetWatch("app0", "a", on=True), MAPS) == "enable health app0/a"
+    assert line(SetWatch("app0", "a", on=False), MAPS) == "disable health app0/a"
+    assert line(SetUp("app0", "a"), MAPS) == "set server app0/a health up"
+    assert line(SetTimeout("shop", "5000", known=True), MAPS) == "set map /h/timeouts.map shop 5000"
 
 
 def test_only_haproxys_yes_is_a_yes() -> None:

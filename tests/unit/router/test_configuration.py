@@ -15,7 +15,11 @@ PICTURE = Actual(
     hosts={"shop.test": "shop"},
     slots={"shop": "app0", "late": "app9"},
     servers={
-        "app0": {"a": Server("10.0.0.1", 5000, "ready"), "b": Server("10.0.0.2", 5000, "drain")},
+        "app0": {
+            "a": Server("10.0.0.1", 5000, "ready", watched=True),
+            "b": Server("10.0.0.2", 5000, "drain"),
+            "d": Server("10.0.0.4", 5000, "ready", watched=True, up=False),
+        },
         "app9": {"c": Server("10.0.0.3", 5000, "ready")},
     },
 )
@@ -29,6 +33,7 @@ def test_what_a_fresh_haproxy_begins_with_is_what_was_in_rotation() -> None:
     text = render(structure(), PICTURE)
     assert "server a 10.0.0.1:5000" in text
     assert "server b" not in text
+    assert "server d" not in text
     assert "backend app1 from pool" in text
     assert "app2" not in text
 

@@ -31,8 +31,10 @@ def service(instance: str, *, address: str = "", port: int = 5000, ready: bool =
     )
 
 
-def states(services: list[Service], retiring: frozenset[str] = frozenset()) -> dict[str, str]:
-    found = picture.app_servers({each.instance: each for each in services}, retiring, lambda *_: True)
+def states(
+    services: list[Service], retiring: frozenset[str] = frozenset(), suspects: frozenset[str] = frozenset()
+) -> dict[str, str]:
+    found = picture.app_servers({each.instance: each for each in services}, retiring, lambda *_: True, suspects)
     return {name: server.state for name, server in found.items()}
 
 
@@ -42,6 +44,26 @@ def test_unready_endpoints_wait_while_one_is_ready() -> None:
 
 def test_all_endpoints_are_used_when_none_is_ready() -> None:
     assert states([service("a", ready=False), service("b", ready=False)]) == {"a": "ready", "b": "ready"}
+
+
+def test_a_suspect_waits_while_another_is_good_and_is_used_when_none_is() -> None:
+    one, two, three = service("a"), service("b"), service("c", ready=False)
+    assert states([one, two, three], suspects=frozenset("b")) == {"a": "ready", "b": "drain", "c": "drain"}
+    assert states([one, two, three], suspects=frozenset("ab")) == {"a": "ready", "b": "ready", "c": "ready"}
+
+
+def test_haproxy_watches_those_that_have_a_good_peer() -> None:
+    def watched(*services: Service, suspects: str = "") -> set[str]:
+        by_id = {each.instance: each for each in services}
+        found = picture.app_servers(by_id, (), lambda *_: True, suspects)
+        return {name for name, server in found.items() if server.watched}
+
+    one, two, unready = service("a"), service("b"), service("c", ready=False)
+    assert watched(one) == set()
+    assert watched(one, unready) == set()
+    assert watched(one, two, unready) == {"a", "b"}
+    assert watched(one, two, suspects="b") == set()
+    assert watched(one, two, suspects="ab") == set()
 
 
 def test_a_retiring_endpoint_is_not_wanted_and_does_not_count_as_ready() -> None:
