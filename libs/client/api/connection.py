@@ -31,6 +31,7 @@ API_VERSION = "DEIS_API_VERSION"  # a header of every answer of a controller
 JSON, NDJSON = "application/json", "application/x-ndjson"
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
+SILENCE_SECONDS = 60.0  # of an answer that goes on; the controller says something every 15
 RESTART_SECONDS = 15.0  # how long a read bears with a controller that says it will be back
 LONGEST_PAUSE_SECONDS = 5.0
 KEEPALIVE_SECONDS = 30  # a deploy has no deadline here, so a dead peer must be noticed by TCP
@@ -110,24 +111,24 @@ class Connection:
             await asyncio.sleep(pause)
 
     async def lines(self, path: str) -> AsyncGenerator[Reply]:
-        """Read an answer that goes on, line by line (NDJSON); ends where it does. Errors: as `get`."""
+        """Read an answer that goes on, line by line (NDJSON); ends where it does. Errors: as `get`.
+
+        Empty lines only show that the controller is there.
+        """
         async with AsyncExitStack() as stack:
-            try:
-                async with asyncio.timeout(self._seconds):
-                    response = await stack.enter_async_context(self._opened("GET", path, accept=f"{NDJSON}, {JSON}"))
-                    if response.status != 200:
-                        reply = Reply(self.url, response.status, response.headers, await response.read())
-                        self._checked(path, response.status, response.reason or "", reply)
-            except TimeoutError as error:
-                raise AnswerOverdue(self.url, f"GET {path}", self._seconds, changed=False) from error
-            begun = b""
-            async for piece in response.content.iter_any():
-                *whole, begun = (begun + piece).split(b"\n")
+            async with self._in_time(f"GET {path}", self._seconds):
+                response = await stack.enter_async_context(self._opened("GET", path, accept=f"{NDJSON}, {JSON}"))
+                if response.status != 200:
+                    reply = Reply(self.url, response.status, response.headers, await response.read())
+                    self._checked(path, response.status, response.reason or "", reply)
+            begun, piece = b"", b"\n"
+            while piece:
+                async with self._in_time(f"GET {path}", SILENCE_SECONDS):
+                    piece = await response.content.readany()
+                *whole, begun = (begun + (piece or b"\n")).split(b"\n")
                 for line in whole:
                     if line.strip():
                         yield Reply(self.url, response.status, response.headers, line)
-            if begun.strip():
-                yield Reply(self.url, response.status, response.headers, begun)
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None, *, patient: bool = False) -> Reply:
         """Write. `patient` waits as long as the controller works on it, as a deploy needs. Errors: as `get`."""
@@ -165,16 +166,23 @@ class Connection:
         query: Mapping[str, str] | None = None,
         body: dict[str, Any] | None = None,
     ) -> tuple[int, str, Reply]:
-        try:
-            async with (
-                asyncio.timeout(seconds),
-                self._opened(method, path, params=query or None, json=body) as response,
-            ):
-                content = await response.read()
-        except TimeoutError as error:
-            raise AnswerOverdue(self.url, f"{method} {path}", seconds or 0, changed=method != "GET") from error
+        async with (
+            self._in_time(f"{method} {path}", seconds),
+            self._opened(method, path, params=query or None, json=body) as response,
+        ):
+            content = await response.read()
         reply = Reply(self.url, response.status, response.headers, content)
         return response.status, response.reason or "", reply
+
+    @asynccontextmanager
+    async def _in_time(self, request: str, seconds: float | None) -> AsyncIterator[None]:
+        """Raise `AnswerOverdue` where the body takes longer; None is as long as it takes."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError as error:
+            changed = not request.startswith("GET ")
+            raise AnswerOverdue(self.url, request, seconds or 0, changed=changed) from error
 
     @asynccontextmanager
     async def _opened(

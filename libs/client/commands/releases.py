@@ -11,7 +11,7 @@ from libs.client.commands.listing import shown
 from libs.client.commands.options import AppOption, JsonOption, LimitOption
 from libs.client.errors import NotOut
 from libs.client.evidence import instance_lines, outcome, progress
-from libs.client.invocation import present
+from libs.client.invocation import Invocation, present
 from libs.client.pairs import parse_version
 from libs.client.screen import Screen
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from libs.client.api.answer import Page
     from libs.client.api.client import Client
     from libs.client.api.releases import Cancellation, Evidence, Release
+
+UnderWayArgument = Annotated[
+    str | None, typer.Argument(metavar="VERSION", help="As v3; the one that is under way where not given.")
+]
 
 TOLD = frozenset({"current", "rolling", "failed", "cancelled"})
 
@@ -103,6 +107,12 @@ def cells(evidence: Evidence) -> tuple[str, ...]:
     return (evidence.phase, seconds, *([evidence.note] if evidence.note else []))
 
 
+def meant(context: typer.Context, app: str | None, version: str | None) -> tuple[Invocation, str, int | None]:
+    """The invocation, the app and the release that is named, if any."""
+    call = present(context)
+    return call, call.app(app), parse_version(version) if version else None
+
+
 def rollback(
     context: typer.Context,
     version: Annotated[
@@ -111,9 +121,7 @@ def rollback(
     app: AppOption = None,
 ) -> None:
     """Go back to an earlier release's build and config, as a new release."""
-    call = present(context)
-    name = call.app(app)
-    number = parse_version(version) if version else None
+    call, name, number = meant(context, app, version)
 
     async def question(client: Client) -> int:
         return await client.releases.rollback(name, number)
@@ -125,38 +133,30 @@ def rollback(
 
 def cancel(
     context: typer.Context,
-    version: Annotated[
-        str | None, typer.Argument(metavar="VERSION", help="As v3; the one that is under way where not given.")
-    ] = None,
+    version: UnderWayArgument = None,
     app: AppOption = None,
 ) -> None:
     """Cancel a deploy that is under way, and go back to the release before it."""
-    call = present(context)
-    name = call.app(app)
-    number = parse_version(version) if version else None
+    call, name, number = meant(context, app, version)
 
     async def question(client: Client) -> Cancellation:
         return await client.releases.cancel(name, number)
 
     label = "Cancelling the deploy..." if number is None else f"Cancelling v{number}..."
     with call.screen.progress(label) as ending:
-        gone = deploy(call, name, question, ending)
+        gone = call.ask(question, note=f"The cancelling goes on: watch `deis releases -a {name}`.")
         back = "" if gone.back_to is None else f", v{gone.back_to} runs"
         ending.text = f"done, v{gone.version} is cancelled{back}"
 
 
 def watch(
     context: typer.Context,
-    version: Annotated[
-        str | None, typer.Argument(metavar="VERSION", help="As v3; the one that is under way where not given.")
-    ] = None,
+    version: UnderWayArgument = None,
     app: AppOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs: one line at each change.")] = False,
 ) -> None:
     """Follow a release on its way until it is out. Ends with 1 where it failed, was cancelled or superseded."""
-    call = present(context)
-    name = call.app(app)
-    number = parse_version(version) if version else None
+    call, name, number = meant(context, app, version)
     screen = call.screen
     shown = ""
 

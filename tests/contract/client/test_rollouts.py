@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from libs.client import watching
+from libs.client.api import connection
 from tests.contract.client.conftest import SECONDS, Deis
 from tests.contract.client.stand_in import DATE, VERSIONS, StandIn, says, streams
 from tests.contract.client.test_terminal import start
@@ -147,6 +148,27 @@ async def test_a_stream_that_brings_no_news_any_more_is_given_up(paper: Deis, st
     assert told.err.count("asking again") == watching.RECONNECTS
     assert told.err.splitlines()[-2].startswith("Error: the connection to http://")
     assert told.out.splitlines() == ["=== paper Release v2", "starting    0/2 ready"]
+
+
+async def test_a_stream_that_falls_silent_is_taken_up_again(
+    paper: Deis, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "SILENCE_SECONDS", 0.05)
+    over = asyncio.Event()
+
+    async def silent(request: web.Request) -> web.StreamResponse:
+        stand_in.answers[PATH] = streams(release("done", 2))
+        response = web.StreamResponse(headers=VERSIONS)
+        await response.prepare(request)
+        await response.write(b"\n" + json.dumps(release("starting")).encode() + b"\n\n")
+        await over.wait()
+        return response
+
+    stand_in.answers[PATH] = silent
+    told = await paper("releases:watch", "v2")
+    over.set()
+    assert told.out.splitlines()[1:] == ["starting    0/2 ready", "done        2/2 ready", "v2 is out"]
+    assert "hangs: no answer within 0.05 seconds" in told.err
 
 
 async def test_a_release_that_is_not_there_is_not_followed(paper: Deis, stand_in: StandIn) -> None:
