@@ -6,15 +6,14 @@ retired or gone. Everything else that the engine has of the app is surplus.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
 from libs.engine import Identity, Instance
 from libs.keyspace.records import Planned, Rollout
-from services.controller.deployer.endings import UP
-from services.controller.deployer.slots import Slot, budget, wanted_counts, wanted_numbers
+from services.controller.deployer.slots import Slot, wanted_counts, wanted_numbers
 from services.controller.deployer.view import View, checks_of
 
 
@@ -85,19 +84,6 @@ def muster(view: View, draft: Rollout) -> Crew:
     return Crew(wanted, current, tuple(stale), surplus)
 
 
-def enlist(view: View, draft: Rollout, crew: Crew, fresh: Callable[[], str]) -> dict[Slot, Planned]:
-    """New entries for missing slots, as many as the surge allows; slots with nobody in them come first."""
-    up = {(i.identity.type, i.identity.number) for i in crew.surplus if i.state in UP}
-    enlisted: dict[Slot, Planned] = {}
-    for type_ in dict.fromkeys(type_ for type_, _ in crew.wanted):
-        slots = [slot for slot in crew.wanted if slot[0] == type_]
-        present = sum(slot in crew.current for slot in slots) + sum(slot in up for slot in slots)
-        allowed = budget(len(slots), present, view.policy.surge)
-        missing = sorted((slot for slot in crew.missing if slot[0] == type_), key=lambda slot: (slot in up, slot))
-        enlisted |= {slot: entry_for(view, draft.release, slot, fresh()) for slot in missing[:allowed]}
-    return enlisted
-
-
 def entry_for(view: View, release: int, slot: Slot, id_: str) -> Planned:
     """A new entry; its instance does not exist yet."""
     type_, number = slot
@@ -127,8 +113,16 @@ def mark_running(view: View, entry: Planned) -> Planned:
     if entry.deadline is not None or instance is None or instance.started is None:
         return entry
     readiness = checks_of(instance).readiness
-    patience = view.app.settings.startup_limit_seconds + (readiness.initial_delay_seconds if readiness else 0.0)
+    patience = startup_seconds(view, instance) + (readiness.initial_delay_seconds if readiness else 0.0)
     return entry.changed(deadline=instance.started + timedelta(seconds=patience))
+
+
+def startup_seconds(view: View, instance: Instance) -> float:
+    """How long it may take to come up: what its startup check gives it, else the app's limit."""
+    startup = checks_of(instance).startup
+    if startup is None:
+        return view.app.settings.startup_limit_seconds
+    return startup.initial_delay_seconds + startup.period_seconds * startup.failure_threshold
 
 
 def _over(view: View, entry: Planned) -> bool:
@@ -147,11 +141,16 @@ def _wanted(view: View, entries: list[Planned]) -> tuple[Slot, ...]:
     """The wanted slots; numbers that are there, of any release, or that vanished, are kept; the highest go first."""
     assert view.build is not None
     taken: dict[str, set[int]] = {}
+    serving: dict[str, set[int]] = {}
     for entry in entries:
         taken.setdefault(entry.type, set()).add(entry.number)
     for instance in view.live.values():
         taken.setdefault(instance.identity.type, set()).add(instance.identity.number)
+        if view.ready(instance):
+            serving.setdefault(instance.identity.type, set()).add(instance.identity.number)
     counts = wanted_counts(view.app.formation, view.build)
     return tuple(
-        (type_, number) for type_, count in counts.items() for number in wanted_numbers(count, taken.get(type_, ()))
+        (type_, number)
+        for type_, count in counts.items()
+        for number in wanted_numbers(count, taken.get(type_, ()), serving.get(type_, ()))
     )

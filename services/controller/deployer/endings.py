@@ -9,36 +9,35 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from libs.engine import Instance
+from services.controller.deployer.draining import may_stop, waits_until
 from services.controller.deployer.intentions import Intentions
 from services.controller.deployer.steps import Forget, Remove, Retire, Stop
-from services.controller.deployer.view import View, title
-
-UP = frozenset({"running", "restarting"})
+from services.controller.deployer.view import UP, View
 
 
 def retire(view: View, out: Intentions, instance: Instance, reason: str) -> None:
     """Send it no new traffic, and let go of it when it is drained or its time to drain is over."""
     drains = instance.port is not None and instance.state == "running"
-    drain = timedelta(seconds=view.app.settings.drain_seconds) if drains else timedelta()
+    settings = view.app.settings
+    requests = timedelta(seconds=settings.drain_seconds if drains else 0)
+    websockets = timedelta(seconds=settings.drain_websocket_seconds if drains else 0)
     id_ = instance.identity.id
-    out.add(Retire(view.node_of(id_), id_, reason, view.now + drain))
+    out.add(Retire(view.node_of(id_), id_, reason, view.now + requests, view.now + websockets))
 
 
 def end_retiring(view: View, out: Intentions, *, hasty: bool = False) -> None:
-    """The next step of every instance on its way out; `hasty` does not wait for the log agent."""
+    """The next step of every instance on its way out; `hasty` waits neither for WebSockets nor for the log agent."""
     for id_, (node, record) in sorted(view.retiring.items()):
         instance = view.here.get(id_)
         if instance is None:
             if f"instance/{id_}" not in view.busy:
                 out.add(Forget(node, id_))
         elif instance.state in UP:
-            named = f"{title(instance)} of v{instance.identity.release}"
-            if view.drained(instance) or view.now >= record.deadline:
-                out.wait("{} to stop", named)
+            if may_stop(view, instance, record, hasty=hasty):
                 out.add(Stop(id_, instance.name, view.app.settings.stop_grace_seconds))
             else:
-                out.wait("{} to drain", named)
-                out.look_at(record.deadline)
+                for when in waits_until(view, record):
+                    out.look_at(when)
         elif hasty or _read_to_its_end(view, instance):
             out.add(Remove(id_, instance.name))
         else:

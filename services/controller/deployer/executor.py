@@ -26,6 +26,8 @@ from libs.keyspace.document import now
 from libs.keyspace.records import App, Retiring
 from libs.store import ABSENT, StaleRevision, Store, StoreUnavailable, TooLarge
 from libs.store.shelf import Shelf
+from services.controller.deployer.alarms import former
+from services.controller.deployer.batches import in_batches, together
 from services.controller.deployer.notes import Notes
 from services.controller.deployer.recipe import BadRecipe, recipe
 from services.controller.deployer.settings import DeployerSettings
@@ -35,18 +37,19 @@ from services.controller.deployer.steps import (
     Forget,
     ForgetApp,
     Happening,
+    Quote,
     Remove,
     ResolveImage,
     Retire,
     Start,
     Step,
     Stop,
-    TellCrash,
     WriteRollout,
     busy_key,
 )
-from services.controller.deployer.tail import last_lines
-from services.controller.deployer.view import Refusal, View
+from services.controller.deployer.tail import LINES, QUOTED, last_lines
+from services.controller.deployer.tidings import tidings
+from services.controller.deployer.view import Quotation, Refusal, View
 from services.controller.events import Events
 from services.controller.vault import SealBroken
 
@@ -103,9 +106,13 @@ class Executor:
 
         Raises `StaleRevision` and `StoreUnavailable`: then the steps after it were not done.
         """
-        for step in steps:
+        for batch in in_batches(steps):
             if self._epoch() != view.epoch:
                 return
+            if len(batch) > 1:
+                await together([self._at_once(view, step, notes) for step in batch])
+                continue
+            (step,) = batch
             key = busy_key(step)
             if not key:
                 await self._at_once(view, step, notes)
@@ -116,9 +123,11 @@ class Executor:
     async def _at_once(self, view: View, step: Step, notes: Notes) -> None:
         match step:
             case WriteRollout():
-                await self._write_rollout(view.app, step, notes)
-            case Retire(node, instance, reason, deadline):
-                record = Retiring(reason=reason, since=view.now, deadline=deadline)
+                await self._write_rollout(view, step, notes)
+            case Retire(node, instance, reason, deadline, websocket_deadline):
+                record = Retiring(
+                    reason=reason, since=view.now, deadline=deadline, websocket_deadline=websocket_deadline
+                )
                 try:
                     await self._retiring.create(record, node, view.app.id, instance)
                 except StaleRevision:
@@ -128,24 +137,25 @@ class Executor:
                 await self._retiring.delete(node, view.app.id, instance)
             case FlipBack():
                 await self._flip_back(view, step, notes)
-            case TellCrash(instance, happening):
-                notes.told.add(instance)
-                await self._tell(view.app, happening)
             case _:
                 raise AssertionError(f"{step} takes its time")
 
-    async def _write_rollout(self, app: App, step: WriteRollout, notes: Notes) -> None:
+    async def _write_rollout(self, view: View, step: WriteRollout, notes: Notes) -> None:
+        """Write the record, then tell what that means."""
         if step.words_only:
             due = notes.worded + WORDS_EVERY - time.monotonic()
             if due > 0:
                 self._again(notes, due)
                 return
             notes.worded = time.monotonic()
-        document = step.document
+        document, app = step.document, view.app
         expect = ABSENT if step.expect is None else step.expect
         notes.rollouts = await self._rollouts.put(document, app.uuid, document.release, expect=expect)
-        if step.happening is not None:
-            await self._tell(app, step.happening)
+        told = tidings(view, document)
+        if document.release == app.release and document.alarms != former(view):
+            notes.alarmed = view.now
+        for happening in (*told, step.happening) if step.happening else told:
+            await self._tell(app, happening)
 
     async def _flip_back(self, view: View, step: FlipBack, notes: Notes) -> None:
         back = view.app.changed(release=step.release, formation=step.formation, updated=now())
@@ -200,14 +210,16 @@ class Executor:
                     await self._verb(view, self._limits.stops, limit, lambda: self._engine.remove(name))
                 except InstanceRefused as error:
                     log.warning("is not removed", app=notes.app, name=name, reason=error.reason)
+            case Quote(instance, name, about):
+                notes.quoted[instance] = Quotation(about, await last_lines(self._engine, name, QUOTED))
             case Fail(document, expect, name):
-                lines = await last_lines(self._engine, name)
+                lines = await last_lines(self._engine, name, LINES)
                 failing = document.changed(last_lines=lines)
-                await self._write_rollout(view.app, WriteRollout(failing, expect), notes)
+                await self._write_rollout(view, WriteRollout(failing, expect), notes)
                 notes.refused.clear()
             case ForgetApp(revision):
                 await self._forget_app(view.app, revision)
-            case WriteRollout() | Retire() | Forget() | FlipBack() | TellCrash():
+            case WriteRollout() | Retire() | Forget() | FlipBack():
                 raise AssertionError(f"{step} is done at once")
             case _:
                 assert_never(step)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from libs.engine import Instance
 from libs.keyspace.records import Planned, Rollout
-from services.controller.deployer.crew import Crew
+from services.controller.deployer.crew import Crew, entry_for, in_order, startup_seconds
+from services.controller.deployer.evidence import with_evidence, with_leavers
 from services.controller.deployer.intentions import Intentions
 from services.controller.deployer.steps import Fail, FlipBack, Happening, WriteRollout
 from services.controller.deployer.takeup import closed, established
@@ -27,8 +29,10 @@ def judge(view: View, crew: Crew, out: Intentions) -> tuple[str, str] | None:
 
 
 def _fate(view: View, entry: Planned, instance: Instance, out: Intentions) -> str:
-    """Why this new instance will not do; empty while it may. One that passed before has the startup limit again."""
+    """Why this new instance will not do; empty while it may."""
     limit = view.app.settings.startup_limit_seconds
+    if never := _not_live(view, instance):
+        return never
     if instance.restarts or instance.state in {"restarting", "exited", "dead"}:
         return instance.reason or f"exited with code {instance.exit_code}"
     if instance.state == "created":
@@ -36,6 +40,12 @@ def _fate(view: View, entry: Planned, instance: Instance, out: Intentions) -> st
         if tried and view.now >= tried + timedelta(seconds=limit):
             return f"did not run within {limit:g} s"
         return ""
+    return _overdue(view, entry, instance, out)
+
+
+def _overdue(view: View, entry: Planned, instance: Instance, out: Intentions) -> str:
+    """Its time to pass its check is over; empty while it is not. One that passed before has the limit again."""
+    limit = view.app.settings.startup_limit_seconds
     verdict = view.verdict(instance)
     if verdict is None or verdict.ready or entry.deadline is None:
         return ""  # no word is not a verdict: its checker may be dead
@@ -43,7 +53,16 @@ def _fate(view: View, entry: Planned, instance: Instance, out: Intentions) -> st
     if view.now < patience:
         out.look_at(patience)
         return ""
-    return f"did not pass its check within {limit:g} s: {verdict.reason}{_guessed(view, instance)}"
+    seconds = limit if verdict.started else startup_seconds(view, instance)
+    return f"did not pass its check within {seconds:g} s: {verdict.reason}{_guessed(view, instance)}"
+
+
+def _not_live(view: View, instance: Instance) -> str:
+    """The checker's word that it is of no use; one that did not start in time says so itself."""
+    reason, verdict = view.not_live(instance), view.verdict(instance)
+    if not reason or verdict is None:
+        return ""
+    return f"failed its liveness check: {reason}" if verdict.started else f"{reason}{_guessed(view, instance)}"
 
 
 def _guessed(view: View, instance: Instance) -> str:
@@ -59,15 +78,16 @@ def _guessed(view: View, instance: Instance) -> str:
 
 def fail(view: View, out: Intentions, draft: Rollout, reason: str, name: str = "") -> None:
     """Write the reason down, so that any leader goes on with the failure and not with the rollout."""
-    out.add(Fail(draft.changed(reason=reason, waiting=""), _expect(view, draft.release), name))
+    failed = with_evidence(view, draft).changed(reason=reason, waiting="")
+    out.add(Fail(failed, _expect(view, draft.release), name))
 
 
-def give_up(view: View, out: Intentions, draft: Rollout) -> None:
-    """The reason is written: point the app back at a release that runs, else leave it as it is, and settle."""
-    release = release_to_go_back_to(view)
+def give_up(view: View, out: Intentions, draft: Rollout, fresh: Callable[[], str]) -> None:
+    """The reason is written: point the app back at a release that ran, else leave it as it is, and settle."""
+    release = draft.fallback
     if release is None:
         words = f"v{draft.release} failed: {draft.reason}"
-        out.add(settle_failed(view, draft, words))
+        out.add(settle_failed(view, draft, words, left_behind(view, draft, fresh)))
         return
     kept = dict(view.app.formation)
     running = [i for i in view.live.values() if i.identity.release == release]
@@ -76,29 +96,34 @@ def give_up(view: View, out: Intentions, draft: Rollout) -> None:
     out.add(FlipBack(view.revision, draft.release, release, kept))
 
 
-def settle_failed(view: View, record: Rollout, words: str) -> WriteRollout:
+def left_behind(view: View, draft: Rollout, fresh: Callable[[], str]) -> tuple[Planned, ...]:
+    """What a failed rollout leaves planned: what an earlier success left.
+
+    And where it had stopped instances of its own release in place: as many again, so that the app has what it had. The
+    engine restarts them for as long as they do not stay up.
+    """
+    kept = established(draft)
+    if not draft.in_place or draft.succeeded is None:
+        return kept
+    held = {(entry.type, entry.number) for entry in kept if entry.id in view.live}
+    again = [entry for entry in draft.planned if not entry.established and (entry.type, entry.number) not in held]
+    restored = [
+        entry_for(view, draft.release, (entry.type, entry.number), fresh()).changed(established=True) for entry in again
+    ]
+    return in_order((*kept, *restored))
+
+
+def settle_failed(view: View, record: Rollout, words: str, planned: tuple[Planned, ...] | None = None) -> WriteRollout:
     """The failed rollout at its end: what it had started itself is not planned any more."""
-    document = record.changed(
+    document = with_leavers(view, record).changed(
         epoch=view.epoch,
         phase="failed",
         since=view.now,
         evidence=closed(view, record),
-        planned=established(record),
+        planned=established(record) if planned is None else planned,
         waiting="",
     )
     return WriteRollout(document, _expect(view, record.release), Happening("failed", words, record.release))
-
-
-def release_to_go_back_to(view: View) -> int | None:
-    """The release, not the wanted one, that has a ready instance: the latest that ever succeeded, else the latest."""
-    ready = {i.identity.release for i in view.live.values() if view.ready(i)} - {view.app.release}
-    records = {number: filed.document for number, filed in view.rollouts.items()}
-
-    def succeeded(number: int) -> bool:
-        return number in records and records[number].succeeded is not None
-
-    fit = (n for n in ready if succeeded(n) or n not in records or records[n].phase != "failed")
-    return max(fit, key=lambda number: (succeeded(number), number), default=None)
 
 
 def _expect(view: View, release: int) -> int | None:

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from libs.keyspace.records import Rollout
+from services.controller.deployer.alarms import with_alarms
+from services.controller.deployer.draining import keeping
 from services.controller.deployer.endings import end_retiring, retire
+from services.controller.deployer.evidence import with_leavers
 from services.controller.deployer.failing import fail, give_up, settle_failed
 from services.controller.deployer.intentions import Intentions, Plan
 from services.controller.deployer.rolling import roll, write
+from services.controller.deployer.serving import is_unproven
 from services.controller.deployer.settled import keep
 from services.controller.deployer.steps import ForgetApp, Happening, WriteRollout
 from services.controller.deployer.takeup import closed, moved_on, take_up
@@ -34,21 +38,25 @@ def plan(view: View, fresh: Callable[[], str]) -> Plan:
         return out.plan()
     end_retiring(view, out)
     for number, filed in sorted(view.rollouts.items()):
-        if number != view.app.release and not filed.document.settled:
+        if number == view.app.release:
+            continue
+        if not filed.document.settled:
             out.add(_overtaken(view, filed.document, filed.revision))
+        elif (told := with_leavers(view, filed.document)) != filed.document:
+            out.add(WriteRollout(told.changed(epoch=view.epoch), filed.revision))
     if view.release is not None and view.release.number == view.app.release:
         _make_true(view, out, fresh)
     return out.plan()
 
 
 def _make_true(view: View, out: Intentions, fresh: Callable[[], str]) -> None:
-    draft = take_up(view)
+    draft = with_alarms(view, take_up(view), out)
     if draft.settled:
         keep(view, draft, out, fresh)
     elif "fail" in view.busy:
         return
     elif draft.reason:
-        give_up(view, out, draft)
+        give_up(view, out, draft, fresh)
     elif view.build is None:
         _run_nothing(view, draft, out)
     else:
@@ -56,13 +64,20 @@ def _make_true(view: View, out: Intentions, fresh: Callable[[], str]) -> None:
 
 
 def _run_nothing(view: View, draft: Rollout, out: Intentions) -> None:
-    """A release without a build: nothing to run. An app that runs something does not lose it that way."""
+    """A release without a build: nothing to run. An app that runs something does not lose it that way.
+
+    What only a rollout had started that never succeeded ends: that of a first deploy which was cancelled.
+    """
     if view.release is not None and view.release.build is not None:
         return  # the build's record is not there: hold
-    if view.live:
+    if any(not is_unproven(view, instance) for instance in view.live.values()):
         fail(view, out, draft, f"v{draft.release} has no build: there is nothing to run")
-    elif view.rollouts:
-        write(view, moved_on(view, draft.changed(planned=()), "done"), out)
+        return
+    for _, instance in sorted(view.live.items()):
+        retire(view, out, instance, "cancelled or superseded")
+    if view.rollouts:
+        leaving = view.live or any(keeping(view, view.here[id_]) for id_ in view.retiring if id_ in view.here)
+        write(view, moved_on(view, draft.changed(planned=()), "retiring" if leaving else "done"), out)
 
 
 def _overtaken(view: View, record: Rollout, revision: int) -> WriteRollout:
@@ -70,16 +85,22 @@ def _overtaken(view: View, record: Rollout, revision: int) -> WriteRollout:
     if record.reason:
         words = f"v{record.release} failed: {record.reason}; v{view.app.release} is wanted again"
         return settle_failed(view, record, words)
-    over = record.changed(
+    cancelled = view.app.cancelled
+    if cancelled is not None and cancelled.release == record.release:
+        phase, reason = "cancelled", f"cancelled by {cancelled.by}"
+        words = f"v{record.release} was {reason}; v{view.app.release} is wanted again"
+    else:
+        phase, reason = "superseded", f"v{view.app.release} is wanted now"
+        words = f"v{record.release} was superseded by v{view.app.release}"
+    over = with_leavers(view, record).changed(
         epoch=view.epoch,
-        phase="superseded",
+        phase=phase,
         since=view.now,
         evidence=closed(view, record),
-        reason=f"v{view.app.release} is wanted now",
+        reason=reason,
         waiting="",
     )
-    words = f"v{record.release} was superseded by v{view.app.release}"
-    return WriteRollout(over, revision, Happening("superseded", words, record.release))
+    return WriteRollout(over, revision, Happening(phase, words, record.release))
 
 
 def _destroy(view: View, out: Intentions) -> None:

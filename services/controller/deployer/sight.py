@@ -12,7 +12,7 @@ from services.controller.deployer.notes import Notes
 from services.controller.deployer.population import ObservedEngine
 from services.controller.deployer.routers import Routers
 from services.controller.deployer.settings import DeployerSettings
-from services.controller.deployer.view import Policy, View
+from services.controller.deployer.view import UP, Policy, View
 
 
 def policy(settings: DeployerSettings) -> Policy:
@@ -75,8 +75,8 @@ class Sight:
             if not filed.document.settled:
                 self._routers.recall(filed.document.routers)
         planned = {entry.id for filed in rollouts.values() for entry in filed.document.planned}
-        notes.forget_others(planned | {instance.identity.id for instance in instances})
-        view = View(
+        notes.forget_others(planned | {instance.identity.id for instance in instances}, app.release)
+        return View(
             now=moment,
             epoch=epoch,
             policy=self._policy,
@@ -93,7 +93,15 @@ class Sight:
             refused=dict(notes.refused),
             tried=dict(notes.tried),
             resolved=dict(notes.resolved),
-            told=frozenset(notes.told),
+            quoted=dict(notes.quoted),
+            alarmed=notes.alarmed,
+            room=self._room(),
         )
-        notes.told -= {instance.identity.id for instance in instances if view.ready(instance)}
-        return view
+
+    def _room(self) -> int | None:
+        """Bytes of memory that the node has free for instances, by their limits; None where no record tells."""
+        node = self._records.nodes.get(self._policy.node)
+        if node is None:
+            return None
+        up = (instance for instance in self._engine.population.instances if instance.state in UP)
+        return node.memory - node.reserved - sum(instance.memory or 0 for instance in up)

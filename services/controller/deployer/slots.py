@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from libs.keyspace.records import Build
 from services.controller.process_types import fitted
@@ -16,19 +16,25 @@ def wanted_counts(formation: Mapping[str, int], build: Build) -> dict[str, int]:
     return {type_: count for type_, count in sorted(fitted(formation, build).items()) if count > 0}
 
 
-def wanted_numbers(count: int, taken: Iterable[int]) -> tuple[int, ...]:
-    """The numbers of `count` instances: the lowest of those there are, then max+1 and on, as v1 counted."""
+def wanted_numbers(count: int, taken: Iterable[int], serving: Collection[int] = ()) -> tuple[int, ...]:
+    """The numbers of `count` instances: the lowest of those there are, then max+1 and on, as v1 counted.
+
+    Where fewer are wanted than there are, those that serve are kept before those that do not.
+    """
     numbers = sorted(set(taken))
     highest = numbers[-1] if numbers else 0
-    kept = numbers[:count]
+    kept = sorted(sorted(numbers, key=lambda number: (number not in serving, number))[:count])
     return (*kept, *range(highest + 1, highest + 1 + count - len(kept)))
 
 
-def surge(count: int, share: float) -> int:
-    """How many more than `count` may be there while old ones are replaced: one, or the share, the larger."""
-    return max(1, math.ceil(count * share))
+def surge(count: int, share: float, setting: str | None = None) -> int:
+    """How many more than `count` may be there while old ones are replaced; 0 is none: they are replaced in place.
 
-
-def budget(count: int, present: int, share: float) -> int:
-    """How many may be started now, when `present` of the wanted slots hold an instance and some are replaced."""
-    return max(0, count + surge(count, share) - present)
+    One, or the operator's share of the type, the larger; unless the app has a number (`2`) or percentage (`50%`) of
+    its own.
+    """
+    if setting is None:
+        return max(1, math.ceil(count * share))
+    if setting.endswith("%"):
+        return math.ceil(count * int(setting[:-1]) / 100)
+    return int(setting)

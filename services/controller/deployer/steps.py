@@ -50,7 +50,8 @@ class Retire:
     node: str
     instance: str
     reason: str
-    deadline: datetime
+    deadline: datetime  # for requests
+    websocket_deadline: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,12 @@ class FlipBack:
 
 
 @dataclass(frozen=True, slots=True)
-class TellCrash:
-    """Tell once that an instance exits again and again."""
+class Quote:
+    """Read the last lines of an instance that crashed, for its alarm."""
 
     instance: str
-    happening: Happening
+    name: str
+    about: str  # the crash, in the alarm's words
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +114,10 @@ class ForgetApp:
     revision: int  # of the app's record
 
 
-Step = WriteRollout | ResolveImage | Start | Retire | Stop | Remove | Forget | Fail | FlipBack | TellCrash | ForgetApp
+Step = WriteRollout | ResolveImage | Start | Retire | Stop | Remove | Forget | Fail | FlipBack | Quote | ForgetApp
 
 
-def busy_key(step: Step) -> str:
+def busy_key(step: Step) -> str:  # noqa: PLR0911 - one case a step
     """What a step that takes its time is busy with; one of a key is under way at most. Empty: it is done at once."""
     match step:
         case ResolveImage(release):
@@ -124,9 +126,11 @@ def busy_key(step: Step) -> str:
             return f"instance/{planned.id}"
         case Stop(instance) | Remove(instance):
             return f"instance/{instance}"
+        case Quote(instance):
+            return f"lines/{instance}"
         case Fail():
             return "fail"
         case ForgetApp():
             return "app"
-        case WriteRollout() | Retire() | Forget() | FlipBack() | TellCrash():
+        case WriteRollout() | Retire() | Forget() | FlipBack():
             return ""

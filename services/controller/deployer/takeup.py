@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from libs.keyspace.records import Evidence, Planned, Rollout
+from services.controller.deployer.healing import restored
 from services.controller.deployer.view import View
 
 EVIDENCE_KEPT = 64  # phases, of the latest rollouts of a release
@@ -26,22 +27,29 @@ def take_up(view: View) -> Rollout:
             epoch=view.epoch,
             since=view.now,
             routers=routers,
+            asked=view.app.updated,
+            fallback=release_to_go_back_to(view, None),
         )
     record = filed.document
     if record.intent < view.revision:
-        return reopened(view, record).changed(routers=routers)
+        begun = reopened(view, record)
+        return begun.changed(routers=routers, fallback=release_to_go_back_to(view, None))
     if record.settled:
         return record
-    return record.changed(epoch=view.epoch, routers=routers)
+    fallback = record.fallback if record.reason else release_to_go_back_to(view, record.fallback)
+    return record.changed(epoch=view.epoch, routers=routers, fallback=fallback)
 
 
 def reopened(view: View, record: Rollout) -> Rollout:
     """The record, begun again for the app's present intent.
 
     While it was settled nobody marked what ran: an entry that is not there and was never seen may have come and gone.
+    One that was to replace an instance leaves that one in its place.
     """
     if record.settled:
-        kept = tuple(entry for entry in record.planned if entry.id in view.here or entry.deadline is not None)
+        seen = [entry for entry in record.planned if entry.id in view.here or entry.deadline is not None]
+        others = (restored(view, entry) for entry in record.planned if entry not in seen)
+        kept = (*seen, *(entry for entry in others if entry is not None))
     elif record.reason:
         kept = established(record)
     else:
@@ -52,6 +60,8 @@ def reopened(view: View, record: Rollout) -> Rollout:
         phase="preparing",
         since=view.now,
         planned=kept,
+        asked=view.app.updated,
+        in_place="",
         evidence=record.evidence if record.settled else closed(view, record),
         reason="",
         last_lines=(),
@@ -77,3 +87,22 @@ def moved_on(view: View, record: Rollout, phase: str) -> Rollout:
     if record.settled or PHASES.index(phase) <= PHASES.index(record.phase):
         return record
     return record.changed(phase=phase, since=view.now, evidence=closed(view, record), waiting="")
+
+
+def release_to_go_back_to(view: View, before: int | None) -> int | None:
+    """The release that a failure goes back to: an earlier one, the latest that ever succeeded, else the latest.
+
+    It has an instance that is ready and live; or it had one `before`, and the rollout has stopped it since.
+    """
+    records = {number: filed.document for number, filed in view.rollouts.items()}
+
+    def succeeded(number: int) -> bool:
+        return number in records and records[number].succeeded is not None
+
+    def fit(number: int) -> bool:
+        failed = number in records and records[number].phase in {"failed", "cancelled"}
+        return number < view.app.release and (succeeded(number) or not failed)
+
+    ready = {i.identity.release for i in view.live.values() if view.ready(i) and not view.not_live(i)}
+    found = {number for number in ready if fit(number)} | ({before} if before else set())
+    return max(found, key=lambda number: (succeeded(number), number), default=None)

@@ -19,6 +19,9 @@ from libs.keyspace.records import (
     Rollout,
     RouterView,
 )
+from services.controller.deployer.slots import surge
+
+UP = frozenset({"running", "restarting"})  # an engine's states
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,14 @@ class Refusal:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Quotation:
+    """The last lines of an instance that crashed; `about` is the crash, in its alarm's words."""
+
+    about: str
+    lines: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class View:
     """One app. `instances` is from a complete answer of the engine, asked after our own last verb was answered."""
@@ -80,7 +91,9 @@ class View:
     refused: Mapping[str, Refusal] = field(default_factory=dict)  # by the same keys
     tried: Mapping[str, datetime] = field(default_factory=dict)  # by instance id: a start was answered
     resolved: Mapping[int, Image] = field(default_factory=dict)  # by release
-    told: frozenset[str] = frozenset()  # instances whose crashes were told
+    quoted: Mapping[str, Quotation] = field(default_factory=dict)  # by id of an instance that crashed
+    alarmed: datetime | None = None  # when alarms were written last
+    room: int | None = None  # bytes of memory that the node has free for instances; None: nobody knows
 
     @cached_property
     def here(self) -> dict[str, Instance]:
@@ -118,24 +131,30 @@ class View:
             return ""
         return verdict.live_reason or verdict.reason or "its liveness check failed"
 
+    def suspected(self, instance: Instance) -> bool:
+        """A router holds it out of rotation because it failed users' requests."""
+        seen = (router.instances.get(instance.identity.id) for router in self.routers)
+        return any(view is not None and view.state == "suspect" for view in seen)
+
     def without(self, instance: Instance) -> list[str]:
-        """The routers that do not have it in rotation yet; a ported instance needs one router at the least."""
+        """The routers that do not have it in rotation; a ported instance needs one router at the least."""
         if instance.port is None:
             return []
         if not self.routers:
             return ["a router (none is present)"]
-        return [
-            f"router {router.id}" if router.present else f"router {router.id} (away)"
-            for router in self.routers
-            if (seen := router.instances.get(instance.identity.id)) is None or seen.state != "in_rotation"
-        ]
+        missing = []
+        for router in self.routers:
+            seen = router.instances.get(instance.identity.id)
+            if seen is None or seen.state != "in_rotation":
+                why = (
+                    " (away)" if not router.present else " (it suspects it)" if seen and seen.state == "suspect" else ""
+                )
+                missing.append(f"router {router.id}{why}")
+        return missing
 
-    def drained(self, instance: Instance) -> bool:
-        """Every router said that it has nothing of it any more."""
-        if instance.port is None:
-            return True
-        words = [router.instances.get(instance.identity.id) for router in self.routers]
-        return bool(words) and all(word is not None and word.state == "gone" for word in words)
+    def surge(self, count: int) -> int:
+        """How many of a type there may be beyond `count` while old ones are replaced; 0: in place."""
+        return surge(count, self.policy.surge, self.app.settings.surge)
 
     def node_of(self, id_: str) -> str:
         """The node that the instance is on."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.keyspace.records import Build
-from services.controller.deployer.slots import budget, surge, wanted_counts, wanted_numbers
+from services.controller.deployer.slots import surge, wanted_counts, wanted_numbers
 
 NUMBERS = st.frozensets(st.integers(1, 30), max_size=12)
 
@@ -46,12 +46,21 @@ def test_the_surge_is_one_or_a_quarter_the_larger(count: int, extra: int) -> Non
     assert surge(count, 0.25) == extra
 
 
-@given(count=st.integers(1, 50), replaced=st.integers(0, 50), share=st.floats(0.01, 1))
-def test_a_rolling_type_never_grows_beyond_its_surge_and_never_stalls(count: int, replaced: int, share: float) -> None:
-    present = min(count, replaced)
-    allowed = budget(count, present, share)
-    assert allowed >= 1
-    assert present + allowed <= count + surge(count, share)
+@pytest.mark.parametrize(
+    ("setting", "count", "extra"),
+    [("0", 4, 0), ("0%", 4, 0), ("2", 1, 2), ("50%", 3, 2), ("25%", 1, 1), ("100%", 7, 7), (None, 8, 2)],
+)
+def test_the_apps_own_surge_is_a_number_or_a_percentage_rounded_up(setting: str | None, count: int, extra: int) -> None:
+    assert surge(count, 0.25, setting) == extra
+
+
+@given(count=st.integers(0, 20), taken=NUMBERS, serving=NUMBERS)
+def test_where_some_must_go_those_that_do_not_serve_go_first(
+    count: int, taken: frozenset[int], serving: frozenset[int]
+) -> None:
+    numbers = wanted_numbers(count, taken, serving)
+    assert len(set(numbers)) == len(numbers) == count
+    assert len(serving & taken & set(numbers)) == min(count, len(serving & taken))
 
 
 def test_types_that_the_build_does_not_know_are_left_out() -> None:

@@ -1,0 +1,70 @@
+"""Who serves, by all that is known; and whose release never did. Pure."""
+
+from __future__ import annotations
+
+from libs.engine import Instance
+from libs.keyspace.records import Planned
+from services.controller.deployer.crew import Crew
+from services.controller.deployer.slots import Slot
+from services.controller.deployer.view import View
+
+
+def serving(view: View, entry: Planned | None) -> bool:
+    """Its instance is ready, and every router says that it has it in rotation."""
+    instance = view.live.get(entry.id) if entry else None
+    return instance is not None and view.ready(instance) and not view.without(instance)
+
+
+def satisfied(view: View, entry: Planned | None) -> bool:
+    """It serves, or an earlier rollout saw to that."""
+    return entry is not None and (entry.established or serving(view, entry))
+
+
+def pending(view: View, crew: Crew, type_: str | None = None) -> list[Slot]:
+    """The slots whose instances are on their way up; of all types, or of one."""
+    return [
+        slot for slot, entry in sorted(crew.current.items()) if type_ in {None, slot[0]} and not satisfied(view, entry)
+    ]
+
+
+def counts_on(view: View, crew: Crew, instance: Instance) -> bool:
+    """It may be counted as one that serves: it is ready, and routers have it, or had it and do not suspect it.
+
+    Of those that are not in a running rollout routers say nothing: that they had them is in the records.
+    """
+    if not view.ready(instance) or view.suspected(instance):
+        return False
+    slot = (instance.identity.type, instance.identity.number)
+    entry = crew.current.get(slot)
+    if entry is not None and entry.id == instance.identity.id and not entry.established:
+        return serving(view, entry)
+    return instance.port is None or was_routed(view, instance)
+
+
+def was_routed(view: View, instance: Instance) -> bool:
+    """An earlier rollout succeeded with it, or saw it in rotation everywhere; without a record that is assumed."""
+    identity = instance.identity
+    filed = view.rollouts.get(identity.release)
+    if filed is None or _established(view, instance):
+        return True
+    seen = filed.document.instances.get(identity.id)
+    return seen is not None and seen.routed is not None
+
+
+def is_unproven(view: View, instance: Instance) -> bool:
+    """Only a rollout that never succeeded has started it."""
+    filed = view.rollouts.get(instance.identity.release)
+    return filed is not None and filed.document.succeeded is None and not _established(view, instance)
+
+
+def never_served(view: View, instance: Instance) -> bool:
+    """Its present run has not passed its check so far, by all that is known."""
+    verdict = view.verdict(instance) if instance.state == "running" else None
+    return verdict is None or not (verdict.started or verdict.ready)
+
+
+def _established(view: View, instance: Instance) -> bool:
+    filed = view.rollouts.get(instance.identity.release)
+    return filed is not None and any(
+        entry.established for entry in filed.document.planned if entry.id == instance.identity.id
+    )
