@@ -176,7 +176,7 @@ class LogPiece:
 
     at: int  # the line's own time, ns since the epoch
     stream: Literal["stdout", "stderr"]
-    data: bytes  # with its newline, unless the piece is partial
+    data: bytes  # with its newline, unless more of its line follows
 
 
 @runtime_checkable

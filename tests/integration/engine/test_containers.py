@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from libs.engine import AddressesExhausted, EngineUnavailable, Identity, InstanceRefused, InstanceSpec, Limits
-from libs.engine.drivers.docker import DockerEngine
+from libs.engine.drivers.docker import DockerEngine, container
 from tests.integration.engine.conftest import Open, instance
 from tests.support.dockerd import Dockerd, free_subnet
 from tests.support.waiting import eventually
@@ -98,6 +98,27 @@ async def test_a_crash_is_told_with_its_exit_code_and_reason(docker: DockerEngin
     await docker.stop(spec.name, grace=0)
     (found,) = (await docker.instances()).instances
     assert (found.state, found.exit_code, found.reason) == ("exited", 3, "exited with code 3")
+
+
+@pytest.mark.parametrize("driver", ["local", "json-file"])
+async def test_every_line_ends_however_long_it_is_and_however_its_run_ended(
+    docker: DockerEngine, monkeypatch: pytest.MonkeyPatch, driver: str
+) -> None:
+    monkeypatch.setitem(container.LOG_CONFIG, "Type", driver)
+    long = ";".join(f"yes | tr -d '\\n' | head -c {length}; echo; echo {length}" for length in (16384, 20000, 32768))
+    spec = instance("sh", "-c", f"{long}; printf 'the end'; exit 1")
+    await docker.start(spec)
+
+    async def again() -> bool:
+        (found,) = (await docker.instances()).instances
+        return found.restarts >= 2
+
+    await eventually(again, within=60)
+    await docker.stop(spec.name, grace=0)
+    async with docker.logs(spec.name, follow=False) as pieces:
+        lines = b"".join([piece.data async for piece in pieces]).split(b"\n")
+    whole = [b"y" * 16384, b"16384", b"y" * 20000, b"20000", b"y" * 32768, b"32768", b"the end"]
+    assert lines[: 2 * len(whole)] == whole * 2
 
 
 async def test_a_process_that_ignores_the_signal_is_killed_when_its_grace_is_over(docker: DockerEngine) -> None:

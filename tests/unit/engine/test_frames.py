@@ -7,11 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.engine import LogPiece
-from libs.engine.drivers.docker.frames import HEADER, BadFrame, FrameReader, nanoseconds, piece
+from libs.engine.drivers.docker.frames import FULL_PIECE, HEADER, BadFrame, FrameReader, nanoseconds, piece
 
 SECOND = 1_000_000_000
 pieces = st.builds(
-    LogPiece, at=st.integers(0, 4 * 10**9 * SECOND - 1), stream=st.sampled_from(["stdout", "stderr"]), data=st.binary()
+    LogPiece,
+    at=st.integers(0, 4 * 10**9 * SECOND - 1),
+    stream=st.sampled_from(["stdout", "stderr"]),
+    data=st.binary().map(lambda data: data + b"\n"),
 )
 
 
@@ -57,6 +60,22 @@ def test_what_is_no_time_is_refused(stamp: str) -> None:
 def test_what_is_no_frame_is_refused(data: bytes) -> None:
     with pytest.raises(BadFrame):
         FrameReader().feed(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"a line\n", b"a line\n"),
+        (b"\n", b"\n"),
+        (b"y" * FULL_PIECE, b"y" * FULL_PIECE),
+        (b"y" * (FULL_PIECE - 1) + b"\n", b"y" * (FULL_PIECE - 1) + b"\n"),
+        (b"y" * FULL_PIECE + b"\n", b"y" * FULL_PIECE + b"\n"),
+        (b"the rest", b"the rest\n"),
+        (b"", b"\n"),
+    ],
+)
+def test_a_piece_that_is_not_full_ends_its_line(data: bytes, expected: bytes) -> None:
+    assert piece("stdout", b"1970-01-01T00:00:01.000000002Z " + data) == LogPiece(SECOND + 2, "stdout", expected)
 
 
 def test_a_piece_without_its_time_is_refused() -> None:

@@ -16,7 +16,8 @@ from libs.engine.engine import LogPiece
 Stream = Literal["stdout", "stderr"]
 
 HEADER = struct.Struct(">BxxxL")
-LONGEST_FRAME = 1 << 20  # bytes; the engine itself cuts lines at 16 KiB
+LONGEST_FRAME = 1 << 20  # bytes
+FULL_PIECE = 16 * 1024  # bytes: the engine cuts lines there, and nowhere else (moby's daemon/logger/copier.go)
 STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}
 SECOND = 1_000_000_000
 
@@ -49,10 +50,16 @@ class FrameReader:
 
 
 def piece(stream: Stream, payload: bytes) -> LogPiece:
-    """A payload `<time> <data>` as a piece. Raises `BadFrame`."""
+    """A payload `<time> <data>` as a piece. Raises `BadFrame`.
+
+    One that is not full ends its line, although its newline may be missing: so comes what a run wrote last and did not
+    end, and from the driver `local` of 20.10 the rest of every line that was cut (an empty one, where there is none).
+    """
     stamp, blank, data = payload.partition(b" ")
     if not blank:
         raise BadFrame(f"a piece of output without a time: {payload[:80]!r}")
+    if len(data) < FULL_PIECE and not data.endswith(b"\n"):
+        data += b"\n"
     return LogPiece(nanoseconds(stamp.decode("ascii", "replace")), stream, data)
 
 
