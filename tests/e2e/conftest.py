@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shutil
 import tempfile
@@ -85,8 +86,9 @@ async def settled(deis_platform: Platform) -> AsyncIterator[Settled]:
         yield settle
         await deis_platform.local("up")
         await deis_platform.ready()
-        for tenant in made:
-            await deis_platform.deis("destroy", "-a", tenant.name, f"--confirm={tenant.name}")
+        async with asyncio.TaskGroup() as group:
+            for tenant in made:
+                group.create_task(tenant.deis("destroy", f"--confirm={tenant.name}"))
 
     async def gone() -> bool:
         return not any([await deis_platform.containers(tenant.name) for tenant in made])
