@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
-State = Literal["created", "running", "restarting", "exited", "dead"]
+from libs.keyspace.records.observed import EngineState
+
+State = EngineState
 
 
 @dataclass(frozen=True, slots=True)
