@@ -94,13 +94,18 @@ class Refused(ClientError):
         first, *more = self.detail.strip().splitlines() or ["the controller refused the request"]
         heading = [self.heading] if self.heading and more else []
         lines = [f"{first} {self.verdict}", *heading, *more]
-        lines += [f"{name}: {text}" for name, texts in rest.items() for text in texts]
+        lines += [_of_field(name, text) for name, texts in rest.items() for text in texts]
         return "\n".join([*lines, self.remedy] if self.remedy else lines)
 
     @property
     def verdict(self) -> str:
         """The status as scripts look for it: `(400 BAD REQUEST)`."""
         return f"({f'{self.status} {self.reason}'.strip()})"
+
+
+def _of_field(name: str, text: str) -> str:
+    """A field's message; one that says itself where in the field is left as it is."""
+    return text if text.startswith(f"{name}.") else f"{name}: {text}"
 
 
 class NotAuthenticated(Refused):

@@ -33,8 +33,8 @@ class Healthchecks:
         """The present release's probes."""
         return (await self._connection.get(app_path(app, "healthchecks"))).read(HealthcheckSet)
 
-    async def change(self, app: str, probes: Mapping[str, Mapping[str, Mapping[str, Any] | None]]) -> str | None:
-        """Merge probes of types; None removes one. The release (`v3`) that came of it, where the controller says so."""
+    async def change(self, app: str, probes: Mapping[str, Mapping[str, Mapping[str, Any] | None]]) -> HealthcheckSet:
+        """Merge probes of types; None removes one. What the new release has."""
         body = {"healthcheck": {type_: dict(group) for type_, group in probes.items()}}
         reply = await self._connection.post(app_path(app, "healthchecks"), body, patient=True)
-        return reply.headers.get("Deis-Release")
+        return reply.read(HealthcheckSet)

@@ -131,8 +131,8 @@ def set_(  # noqa: PLR0913, PLR0917 - what Deis Workflow takes
     name = call.app(app)
     processes = meant(call, name, type_)
 
-    async def question(client: Client) -> str | None:
-        return await client.healthchecks.change(name, {processes: {field: wanted}})
+    async def question(client: Client) -> str:
+        return (await client.healthchecks.change(name, {processes: {field: wanted}})).release
 
     deploy_change(call, name, f"Applying {field} to {processes}...", question)
     show(call, name, fetch(call, name))
@@ -153,8 +153,8 @@ def unset(
     name = call.app(app)
     processes = meant(call, name, type_)
 
-    async def question(client: Client) -> str | None:
-        return await client.healthchecks.change(name, {processes: dict.fromkeys(fields)})
+    async def question(client: Client) -> str:
+        return (await client.healthchecks.change(name, {processes: dict.fromkeys(fields)})).release
 
     deploy_change(call, name, f"Removing {', '.join(fields)} from {processes}...", question)
     show(call, name, fetch(call, name))

@@ -199,8 +199,7 @@ class StandIn:
                     probes = {**app["healthcheck"].get(type_, {}), **changes}
                     app["healthcheck"][type_] = {k: v for k, v in probes.items() if v is not None}
                 app["releases"].append("ada changed healthchecks")
-                headers = {"Deis-Release": f"v{len(app['releases'])}"}
-                return web.json_response(self.healthchecks(name), status=201, headers=headers)
+                return web.json_response(self.healthchecks(name), status=201)
             case _, ["settings"]:
                 changed = {**app["settings"], **(body.get("settings") or {})}
                 app["settings"] = {k: v for k, v in changed.items() if v is not None}

@@ -143,11 +143,11 @@ async def test_without_a_routed_type_the_types_are_named_and_nothing_is_changed(
 
 
 async def test_a_probe_that_the_controller_refuses_is_told_in_its_words(paper: Deis, stand_in: StandIn) -> None:
-    body = {"healthcheck": ["web.readinessProbe.periodSeconds: 9999; it must be at most 3600"]}
+    body = {"healthcheck": ["healthcheck.web.readinessProbe.periodSeconds: 9999; it must be at most 3600"]}
     stand_in.answers["POST /v1/apps/paper/healthchecks"] = says(400, body, reason="BAD REQUEST", headers=VERSIONS)
     told = await paper("healthchecks:set", "readiness", "tcp", "--period", "9999", status=1)
     assert told.out == "Applying readinessProbe to web... failed\n"
-    assert "healthcheck: web.readinessProbe.periodSeconds: 9999; it must be at most 3600" in told.err
+    assert "\nhealthcheck.web.readinessProbe.periodSeconds: 9999; it must be at most 3600" in told.err
 
 
 async def test_settings_are_set_listed_and_unset(paper: Deis, stand_in: StandIn) -> None:

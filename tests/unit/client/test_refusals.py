@@ -25,6 +25,11 @@ def test_field_errors_are_told_one_a_line_below_the_status() -> None:
     assert error.fields["id"] == ("This field must be unique.", "Too long.")
 
 
+def test_a_message_that_says_where_in_its_field_is_not_given_the_field_again() -> None:
+    error = refusal(400, "BAD REQUEST", "/v1/x", {"healthcheck": ["healthcheck.web.readinessProbe: []; it must be"]})
+    assert str(error).splitlines()[1:] == ["healthcheck.web.readinessProbe: []; it must be"]
+
+
 def test_a_detail_comes_first_and_its_further_lines_below() -> None:
     error = refusal(503, "SERVICE UNAVAILABLE", "/v1/apps/a/builds", {"detail": "web.1 exited with 1\nlast words"})
     assert isinstance(error, Unavailable)
@@ -66,6 +71,12 @@ def test_a_conflict_says_what_to_do() -> None:
     assert "run the command again" in str(refusal(409, "CONFLICT", "/v1/apps/a/config", {"error": "in progress"}))
 
 
+def test_what_did_not_get_out_is_not_to_be_run_again_blindly() -> None:
+    error = refusal(409, "CONFLICT", "/v1/apps/a/builds", {"detail": "v5 was cancelled by ann; v3 runs"})
+    assert type(error) is Conflict
+    assert str(error) == "v5 was cancelled by ann; v3 runs (409 CONFLICT)"
+
+
 def test_text_that_is_no_json_is_told_and_html_is_not() -> None:
     assert "Error accessing logs for a" in str(refusal(500, "X", "/v1/apps/a/logs", "Error accessing logs for a"))
     assert "<h1>" not in str(refusal(500, "X", "/v1/apps/a/logs", "<h1>Server Error</h1>"))
@@ -85,6 +96,8 @@ def test_no_shape_of_body_breaks_the_message(body: object) -> None:
         ("/v1/apps/foo/containers/web/restart", "app foo"),
         ("/v1/apps/foo/domains/www.a.b", "domain www.a.b of app foo"),
         ("/v1/apps/foo/releases/v9", "release v9 of app foo"),
+        ("/v1/apps/foo/releases/v9/cancel", "release v9 of app foo"),
+        ("/v1/apps/foo/releases/cancel", "app foo"),
         ("/v1/apps/foo/releases/rollback", "the release to go back to, or app foo itself,"),
         ("/v1/apps/a%2Fb", "app a/b"),
         ("/v1/auth/passwd/", "the user"),
