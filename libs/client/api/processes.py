@@ -12,7 +12,7 @@ from libs.client.api.connection import Connection
 class Process(Answer):
     """One running copy of a process type. `state`: initialized, created, up, down, destroyed, crashed or error.
 
-    `ready` is None where nobody knows; `reason` says why it is not, or why it crashed.
+    `ready` is None where nobody knows; `reason` says why it is not, why it is not live, or why it crashed.
     """
 
     type: str

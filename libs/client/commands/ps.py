@@ -40,9 +40,7 @@ def show_processes(screen: Screen, app: str, processes: Iterable[Process], note:
 
 
 def trouble(screen: Screen, process: Process) -> None:
-    """Below one that is not ready or has crashed: why, and its last lines of output."""
-    if process.ready is not False and process.state not in {"crashed", "error"}:
-        return
+    """Below one that is not ready or not live, or has crashed: why, and its last lines of output."""
     if process.reason:
         screen.below(process.reason)
     if process.last_lines:

@@ -274,7 +274,7 @@ async def test_releases_that_roll_or_were_cancelled_are_marked(paper: Deis, stan
 async def test_below_what_is_not_ready_or_has_crashed_stands_why(paper: Deis, stand_in: StandIn) -> None:
     names = {"type": "web", "release": "v2"}
     processes = [
-        {**names, "num": 1, "state": "up", "ready": True, "reason": "was slow", "last_lines": []},
+        {**names, "num": 1, "state": "up", "ready": True, "reason": "", "last_lines": []},
         {**names, "num": 2, "state": "down", "ready": False, "reason": "GET /ready answered 503, wants 200-399"},
         {
             **names,
@@ -285,6 +285,7 @@ async def test_below_what_is_not_ready_or_has_crashed_stands_why(paper: Deis, st
             "last_lines": ["a", "b"],
         },
         {**names, "num": 4, "state": "created", "ready": None, "reason": ""},
+        {**names, "num": 5, "state": "up", "ready": True, "reason": "GET /alive: no answer within 1 s"},
     ]
     answer = {"count": len(processes), "results": processes}
     stand_in.answers["GET /v1/apps/paper/containers"] = says(200, answer, headers=VERSIONS)
@@ -294,6 +295,7 @@ async def test_below_what_is_not_ready_or_has_crashed_stands_why(paper: Deis, st
         "web.2 down (v2)\n    GET /ready answered 503, wants 200-399\n"
         "web.3 crashed (v2)\n    exited with code 1\n    its last lines:\n        a\n        b\n"
         "web.4 created (v2)\n"
+        "web.5 up (v2)\n    GET /alive: no answer within 1 s\n"
     )
     assert await paper.json("ps") == processes
 
@@ -355,6 +357,21 @@ async def test_a_rollout_that_cannot_be_looked_at_hinders_no_deploy(paper: Deis,
     assert await terminal.end() == 0
     assert "Creating build... done" in terminal.shown
     assert "Oh." not in terminal.shown
+
+
+async def test_ctrl_c_on_a_terminal_ends_the_command_and_names_what_ends_the_deploy(
+    paper: Deis, stand_in: StandIn
+) -> None:
+    seen = asyncio.Event()
+    deploying = hold_writes(stand_in, seen)
+    terminal = await start(paper, "config:set", "A=1")
+    async with asyncio.timeout(SECONDS):
+        await deploying.wait()
+    terminal.process.send_signal(signal.SIGINT)
+    assert await terminal.end() == 130
+    seen.set()
+    assert "Creating config... \x1b[31minterrupted\x1b[0m" in terminal.shown
+    assert "`deis releases:cancel -a paper` ends it." in terminal.shown
 
 
 async def test_a_deploy_that_fails_on_a_terminal_is_told_as_in_a_pipe(paper: Deis, stand_in: StandIn) -> None:
