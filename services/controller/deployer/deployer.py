@@ -16,7 +16,7 @@ from libs.daemon import Daemon, Loop, keep_running
 from libs.engine import Engine, EngineUnavailable
 from libs.keyspace import BadRecord, Keyspace
 from libs.keyspace.document import now
-from libs.keyspace.records import App
+from libs.keyspace.records import App, Rollout
 from libs.store import StaleRevision, Store, StoreUnavailable, TooLarge
 from libs.store.election import Election
 from services.controller.deployer.executor import Executor, Unseal
@@ -37,6 +37,11 @@ LONGEST_PAUSE = 5.0  # seconds between two looks at an app whose looks fail
 def new_id() -> str:
     """An instance's id: 40 random bits in hex; it begins with a letter, as a host name should."""
     return secrets.choice("abcdef") + secrets.token_hex(5)[1:]
+
+
+def _moves(record: Rollout, wanted: int) -> bool:
+    """Routers have a say in it: it rolls, or an instance of it is to replace another."""
+    return not record.settled or (record.release == wanted and any(entry.replaces for entry in record.planned))
 
 
 class Deployer:
@@ -198,8 +203,8 @@ class Deployer:
         self._looks.inc()
         notes.cancel_timer()
         made = plan(view, new_id)
-        unsettled = any(not filed.document.settled for filed in view.rollouts.values())
-        notes.active = bool(made.steps or view.retiring or unsettled)
+        moves = any(_moves(filed.document, app.release) for filed in view.rollouts.values())
+        notes.active = bool(made.steps or view.retiring or moves)
         if made.look_again is not None:
             self._again(notes, max(0.0, (made.look_again - view.now).total_seconds()))
         await self._executor.take(view, made.steps, notes, group)

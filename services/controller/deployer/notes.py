@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from libs.engine import Image
-from services.controller.deployer.view import Refusal
+from services.controller.deployer.view import Quotation, Refusal
 
 
 @dataclass(slots=True)
@@ -21,7 +21,8 @@ class Notes:
     refused: dict[str, Refusal] = field(default_factory=dict)  # by the same keys
     tried: dict[str, datetime] = field(default_factory=dict)  # by instance id
     resolved: dict[int, Image] = field(default_factory=dict)  # by release
-    told: set[str] = field(default_factory=set)  # instances whose crashes were told
+    quoted: dict[str, Quotation] = field(default_factory=dict)  # by id of an instance that crashed
+    alarmed: datetime | None = None  # when alarms were written last
     touched: float = float("-inf")  # when a verb on the engine ended last, by the monotonic clock
     rollouts: int = 0  # the revision of our last write to its rollouts
     app_written: int = 0  # the revision of our last write to its record
@@ -30,11 +31,14 @@ class Notes:
     active: bool = True  # its last plan was not to leave all as it is
     timer: asyncio.TimerHandle | None = None
 
-    def forget_others(self, known: Iterable[str]) -> None:
-        """Drop what is noted of instances that are neither there nor planned."""
+    def forget_others(self, known: Iterable[str], release: int) -> None:
+        """Drop what is noted of instances that are neither there nor planned, and of images that nobody wants now."""
         kept = set(known)
-        self.told &= kept
+        keys = {f"image/{release}"} | {f"instance/{id_}" for id_ in kept}
         self.tried = {id_: at for id_, at in self.tried.items() if id_ in kept}
+        self.quoted = {id_: quotation for id_, quotation in self.quoted.items() if id_ in kept}
+        self.refused = {key: refusal for key, refusal in self.refused.items() if key in keys}
+        self.resolved = {number: image for number, image in self.resolved.items() if number == release}
 
     def cancel_timer(self) -> None:
         """Do not look again at a set time."""

@@ -6,21 +6,21 @@ import asyncio
 
 from libs.engine import Engine, EngineUnavailable, Logs
 
-LINES = 20
+LINES = 50  # of an instance that failed its rollout
+QUOTED = 20  # of one that crashed later
 LONGEST = 500  # characters of a line
-PATIENCE = 5.0  # seconds
+PATIENCE = 0.8  # seconds: a failure is told within one of the fact
 
 
-async def last_lines(engine: Engine, name: str) -> tuple[str, ...]:
-    """Its last lines, oldest first; none where the engine has no logs, or does not give them in time."""
+async def last_lines(engine: Engine, name: str, lines: int) -> tuple[str, ...]:
+    """At most so many, oldest first; those that the engine gave in time, none where it has no logs."""
     if not name or not isinstance(engine, Logs):
         return ()
     output = bytearray()
     try:
-        async with asyncio.timeout(PATIENCE), engine.logs(name, follow=False, tail=LINES) as pieces:
+        async with asyncio.timeout(PATIENCE), engine.logs(name, follow=False, tail=lines) as pieces:
             async for piece in pieces:
                 output += piece.data
     except (EngineUnavailable, TimeoutError):
         pass
-    lines = output.decode(errors="replace").splitlines()
-    return tuple(line[:LONGEST] for line in lines[-LINES:])
+    return tuple(line[:LONGEST] for line in output.decode(errors="replace").splitlines()[-lines:])

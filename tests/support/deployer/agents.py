@@ -27,7 +27,7 @@ async def write_if_new(shelf: Shelf[Document], document: Document, *parts: str) 
 class Agents:
     """Publisher, health checker, log agent and router of one node. Each can be switched off, as if it had died.
 
-    `passes` says whether a running instance passes its check; None is no verdict.
+    `passes` says whether a running instance passes its check, None is no verdict; `lives` whether it is live.
     """
 
     def __init__(self, store: Store, keyspace: Keyspace, engine: Engine, node: str) -> None:
@@ -35,6 +35,7 @@ class Agents:
         self.publishing = self.checking = self.routing = self.reading_logs = True
         self.draining: set[str] = set()  # instances with requests in flight
         self.passes: Callable[[Instance], bool | None] = lambda _: True
+        self.lives: Callable[[Instance], bool] = lambda _: True
         self.verdicts: dict[str, r.Health] = {}
         self._turns = 0
 
@@ -109,16 +110,18 @@ class Agents:
             id_ = instance.identity.id
             before = self.verdicts.get(id_)
             same_run = before is not None and before.run == instance.started
-            if before is not None and same_run and before.ready == passes:
+            live = self.lives(instance)
+            if before is not None and same_run and (before.ready, before.live) == (passes, live):
                 continue
             started = passes or (before is not None and same_run and before.started)
             verdict = r.Health(
                 started=started,
                 ready=passes,
-                live=True,
+                live=live,
                 since=now(),
                 run=instance.started,
                 reason="" if passes else "connection refused",
+                live_reason="" if live else "GET /live got no answer within 1 s",
             )
             self.verdicts[id_] = verdict
             await shelf.put(verdict, self._node, instance.identity.app, id_)
@@ -143,8 +146,8 @@ class Agents:
         planned = {
             entry.id
             for stored in await Shelf(self._store, self._keys.rollouts).list()
-            if not stored.document.settled
             for entry in stored.document.planned
+            if entry.replaces or not stored.document.settled
         }
         verdicts = {stored.parts[2]: stored.document for stored in await Shelf(self._store, self._keys.health).list()}
         views = {
