@@ -14,6 +14,7 @@ from libs.store import Store
 from services.controller.access import may_use
 from services.controller.accounts import Accounts
 from services.controller.body import read_body
+from services.controller.cancelling import Cancels
 from services.controller.errors import Forbidden, NotAuthenticated, NotFound
 from services.controller.events import Events
 from services.controller.fields import Body
@@ -35,6 +36,7 @@ class Controller:
     vault: Vault
     accounts: Accounts
     releasing: Releasing
+    cancels: Cancels
     settling: Settling
     events: Events
     client: aiohttp.ClientSession
@@ -79,7 +81,7 @@ class Route:
 
     method: str
     path: str
-    handle: Callable[[Call], Awaitable[web.Response]]
+    handle: Callable[[Call], Awaitable[web.StreamResponse]]
     open: bool = False
     slash: bool = False
 

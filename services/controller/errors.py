@@ -85,6 +85,14 @@ class Superseded(ApiError):
         super().__init__(f"{self.words} before it was deployed")
 
 
+class NotUnderWay(ApiError):
+    """What a user wants to cancel is no rollout under way."""
+
+
+class WasCancelled(ApiError):
+    """A user cancelled this change before it was out."""
+
+
 class RolloutFailed(ApiError):
     """The change was written, but its instances did not come up."""
 
@@ -147,6 +155,8 @@ def error_table() -> ErrorTable:
             Conflict: _errs(409),
             StaleRevision: lambda error: _errs(409)(Conflict(error.key.rpartition("/")[2])),
             Superseded: _says(409),
+            NotUnderWay: _says(409),
+            WasCancelled: _says(409),
             RolloutFailed: _says(503),
             NotReady: _says(503, RETRY),
             StoreUnavailable: _away,

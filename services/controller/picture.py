@@ -71,6 +71,7 @@ class Picture:
         self.loggers = Awaited(store, keyspace.mesh, "logger")
         self._instances_of: dict[str, dict[tuple[str, ...], Instance]] = {}  # by app uuid
         self.instances.mirror.on_change(self._sort_instances)
+        self.apps.mirror.on_change(lambda _: self.rollouts.ring())  # who waits for a rollout goes by both
         self._stale_since: float | None = None
 
     def _all(self) -> dict[str, Awaited[Any]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from libs.keyspace.records import Health, Instance, Rollout
+from libs.keyspace.records import Alarm, Health, Instance, Rollout
 
 State = Literal["initialized", "created", "up", "down", "destroyed", "crashed", "error"]
 
@@ -17,7 +17,7 @@ _NAMESPACE = uuid.UUID("5d6c3d0c-2f1e-5a52-9f0b-6f6d8e1b7a11")
 
 @dataclass(frozen=True)
 class Process:
-    """One container, as v1 told of it."""
+    """One container, as v1 told of it; and whether it is ready (None: nobody knows), else why not."""
 
     id: str
     type: str
@@ -26,6 +26,9 @@ class Process:
     state: State
     created: datetime
     updated: datetime
+    ready: bool | None = False
+    reason: str = ""
+    last_lines: tuple[str, ...] = ()
 
     @property
     def uuid(self) -> str:
@@ -50,25 +53,54 @@ def state_of(instance: Instance, verdict: Health | None) -> State:
             return "error"
 
 
-def processes(
+def _readiness(instance: Instance, verdict: Health | None) -> tuple[bool | None, str]:
+    """Whether it is ready, and why not."""
+    if instance.state != "running":
+        code = "" if instance.exit_code is None else f"exited with code {instance.exit_code}"
+        return False, instance.reason or (code if instance.state != "created" else "")
+    if verdict is None or verdict.run != instance.started:
+        return None, ""
+    if not verdict.live:
+        return verdict.ready, verdict.live_reason or verdict.reason
+    return verdict.ready, "" if verdict.ready else verdict.reason
+
+
+def _process(instance: Instance, verdict: Health | None, alarm: Alarm | None, born: datetime) -> Process:
+    ready, reason = _readiness(instance, verdict)
+    latest = max(time for time in (born, instance.started, instance.finished) if time is not None)
+    return Process(
+        id=instance.id,
+        type=instance.type,
+        number=instance.number,
+        release=instance.release,
+        state="crashed" if alarm is not None and alarm.kind == "crashed" else state_of(instance, verdict),
+        created=born,
+        updated=latest,
+        ready=ready,
+        reason=alarm.message if alarm is not None else reason,
+        last_lines=alarm.last_lines if alarm is not None else (),
+    )
+
+
+def processes(  # noqa: PLR0913 - what is known of an app, by kind
     instances: Iterable[Instance],
     health: Mapping[str, Health],
     rollouts: Iterable[Rollout],
     leaving: Collection[str],
     otherwise: datetime,
+    *,
+    alarms: Mapping[str, Alarm],
 ) -> list[Process]:
     """An app's containers, oldest first. Those that are `leaving` (being retired, by id) are not shown.
 
-    `otherwise` stands for a time that nobody recorded.
+    `otherwise` stands for a time that nobody recorded; `alarms` are by instance id.
     """
     rolling = list(rollouts)
     plans = {planned.id: planned for rollout in rolling for planned in rollout.planned}
     found = {}
     for instance in instances:
         born = plans[instance.id].planned if instance.id in plans else instance.started or otherwise
-        latest = max(time for time in (born, instance.started, instance.finished) if time is not None)
-        state = state_of(instance, health.get(instance.id))
-        found[instance.id] = Process(instance.id, instance.type, instance.number, instance.release, state, born, latest)
+        found[instance.id] = _process(instance, health.get(instance.id), alarms.get(instance.id), born)
     for rollout in rolling:
         for planned in rollout.planned if not rollout.settled else ():
             begun = Process(

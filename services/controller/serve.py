@@ -20,6 +20,7 @@ from libs.store.session import Session
 from libs.web import listen, open_client
 from services.controller.accounts import Accounts
 from services.controller.api import api
+from services.controller.cancelling import Cancels
 from services.controller.controller import Controller
 from services.controller.deployer import Deployer, DeployerSettings
 from services.controller.events import Events
@@ -56,6 +57,7 @@ def build(settings: ControllerSettings, store: Store, client: aiohttp.ClientSess
         vault=vault,
         accounts=Accounts(store, keyspace, picture, Passwords()),
         releasing=Releasing(store, keyspace, vault),
+        cancels=Cancels(store, keyspace),
         settling=Settling(picture, vault, events, limit=settings.controller_wait_seconds),
         events=events,
         client=client,

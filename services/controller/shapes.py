@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from libs.keyspace.records import App, Build, Config, Domain, Event, Evidence, Release, User
+from libs.keyspace.records import App, Build, Config, Domain, Event, Release, User
 from services.controller.process_types import fitted
 from services.controller.processes import Process
 from services.controller.standing import Standing
@@ -103,12 +103,6 @@ def of_release(release: Release, standing: Standing) -> Shape:
     }
 
 
-def of_evidence(evidence: Evidence) -> Shape:
-    """A phase of a rollout that is over."""
-    seconds = round((evidence.ended - evidence.began).total_seconds(), 3)
-    return {"phase": evidence.phase, "seconds": seconds, "note": evidence.note}
-
-
 def of_process(app: App, process: Process) -> Shape:
     """A container."""
     return {
@@ -121,6 +115,9 @@ def of_process(app: App, process: Process) -> Shape:
         "created": date(process.created),
         "updated": date(process.updated),
         "uuid": process.uuid,
+        "ready": process.ready,
+        "reason": process.reason,
+        "last_lines": [*process.last_lines],
     }
 
 

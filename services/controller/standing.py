@@ -1,4 +1,4 @@
-"""What has become of a release: whether it runs, is on its way, failed, or was overtaken. Pure."""
+"""What has become of a release: whether it runs, is on its way, failed, was cancelled or overtaken. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Literal
 
 from libs.keyspace.records import App, Release, Rollout
 
-State = Literal["current", "deploying", "failed", "superseded", ""]
+State = Literal["current", "rolling", "failed", "cancelled", "superseded", ""]
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A release's state, empty for one that ran and was replaced; and the reason of a failure."""
+    """A release's state, empty for one that ran and was replaced; and the reason why it does not run."""
 
     state: State
     reason: str = ""
@@ -21,7 +21,7 @@ class Standing:
 
 def current(app: App, wanted: Rollout | None, running: Collection[int]) -> int:
     """The release that the app runs: the wanted one once it was out, till then the latest other; 0 is none."""
-    if _out(wanted) or (wanted is None and app.release in running):
+    if is_out(wanted) or (wanted is None and app.release in running):
         return app.release
     return max((number for number in running if number != app.release), default=0)
 
@@ -32,14 +32,17 @@ def standing(release: Release, app: App, rollouts: Mapping[int, Rollout], runnin
     reason = rollout.reason if rollout is not None else ""
     if release.number == app.release and release.build is None:
         return Standing("current", reason)
+    if rollout is not None and rollout.phase in {"failed", "cancelled"} and not is_out(rollout):
+        return Standing("failed" if rollout.phase == "failed" else "cancelled", reason)
     if release.number == current(app, rollouts.get(app.release), running):
         return Standing("current", reason)
-    if rollout is not None and rollout.phase == "failed" and not _out(rollout):
-        return Standing("failed", reason)
     if release.number == app.release:
-        return Standing("deploying", reason)
-    return Standing("") if release.build is None or _out(rollout) else Standing("superseded", reason)
+        return Standing("rolling", reason)
+    if rollout is None and app.cancelled is not None and app.cancelled.release == release.number:
+        return Standing("cancelled", f"cancelled by {app.cancelled.by}")
+    return Standing("") if release.build is None or is_out(rollout) else Standing("superseded", reason)
 
 
-def _out(rollout: Rollout | None) -> bool:
+def is_out(rollout: Rollout | None) -> bool:
+    """It ran as it was wanted, once at least."""
     return rollout is not None and (rollout.phase == "done" or rollout.succeeded is not None)

@@ -90,12 +90,13 @@ class Client:
 class StandIn:
     """Settles what the API asks for, as the deployer would, without an engine: instances are records only.
 
-    `failing` images fail with their reason; while `holding`, nothing is settled.
+    `failing` images fail with their reason, those of `slow` stay on their way; while `holding`, nothing is settled.
     """
 
     store: Store
     keyspace: Keyspace
     failing: dict[str, str] = field(default_factory=dict)
+    slow: set[str] = field(default_factory=set)
     holding: bool = False
 
     def __post_init__(self) -> None:
@@ -129,6 +130,7 @@ class StandIn:
                 await self._instances.delete(*instance.parts)
             await self._shelf.delete(app.id)
             return
+        await self._settle_others(app)
         known = await self._rollouts.get(app.uuid, app.release)
         if known is not None and known.document.intent >= stored.revision:
             return
@@ -139,29 +141,36 @@ class StandIn:
             build = await self._builds.get(app.uuid, release.document.build)
             assert build is not None
             reason, wanted = self.failing.get(build.document.image), wanted_counts(app.formation, build.document)
+            if build.document.image in self.slow:
+                await self._write(app, stored.revision, phase="starting", waiting="cmd.1 to pass its check")
+                return
         elif await self._instances.list("n1", app.id):
             reason = f"v{app.release} has no build: there is nothing to run"
-        else:
+        elif not await self._rollouts.list(app.uuid):
             return
         planned = await self._fill(app, wanted) if reason is None else ()
         phase: Phase = "failed" if reason else "done"
         lines = ("Traceback: boom",) if reason else ()
-        rollout = Rollout(
-            app=app.id,
-            app_uuid=app.uuid,
-            release=app.release,
-            intent=stored.revision,
-            epoch=1,
-            phase=phase,
-            since=now(),
-            planned=planned,
-            reason=reason or "",
-            last_lines=lines,
-        )
-        await self._rollouts.put(rollout, app.uuid, app.release)
+        await self._write(app, stored.revision, phase=phase, planned=planned, reason=reason or "", last_lines=lines)
         if reason and app.release > 1:
             with suppress(StaleRevision):
                 await self._shelf.put(app.changed(release=app.release - 1), app.id, expect=stored.revision)
+
+    async def _write(self, app: App, intent: int, *, phase: Phase, **fields: Any) -> None:
+        running = {one.document.release for one in await self._instances.list("n1", app.id)}
+        base = Rollout(app=app.id, app_uuid=app.uuid, release=app.release, intent=intent, epoch=1, since=now())
+        fallback = max((number for number in running if number < app.release), default=None)
+        rollout = base.changed(phase=phase, fallback=fallback, **fields)
+        await self._rollouts.put(rollout, app.uuid, app.release)
+
+    async def _settle_others(self, app: App) -> None:
+        """What was on its way and is not wanted any more was cancelled or superseded."""
+        for filed in await self._rollouts.list(app.uuid):
+            other = filed.document
+            if other.release != app.release and not other.settled:
+                word = app.cancelled if app.cancelled and app.cancelled.release == other.release else None
+                end = {"phase": "cancelled", "reason": f"cancelled by {word.by}"} if word else {"phase": "superseded"}
+                await self._rollouts.put(other.changed(**end), *filed.parts)
 
     async def _fill(self, app: App, wanted: Mapping[str, int]) -> tuple[Planned, ...]:
         planned = []

@@ -11,7 +11,7 @@ from libs.keyspace.records import App, Config, Release
 from libs.store import StaleRevision
 from libs.store.shelf import Shelf
 from libs.web import as_json
-from services.controller import shapes
+from services.controller import course, shapes
 from services.controller.access import may_own, may_see
 from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import BadFields, Forbidden, NotFound
@@ -148,4 +148,6 @@ class AppsResource(Resource):
         picture = self._c.picture
         release = picture.release(app.uuid, app.release)
         build = picture.builds.mirror.get(app.uuid, release.build) if release and release.build else None
-        return shapes.of_app(app, self._c.settings.domain, build)
+        rollout = picture.rollouts.mirror.get(app.uuid, app.release)
+        under_way = course.of_app(course.stage(app, release, rollout), app.release, rollout)
+        return {**shapes.of_app(app, self._c.settings.domain, build), **under_way}

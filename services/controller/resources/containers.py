@@ -50,7 +50,12 @@ class ContainersResource(Resource):
         if rollout is not None and rollout.phase == "done":
             leaving |= {i.id for _, i in own} - {planned.id for planned in rollout.planned}
         found = processes(
-            [instance for _, instance in own], verdicts, picture.rollouts_of(app.uuid), leaving, app.created
+            [instance for _, instance in own],
+            verdicts,
+            picture.rollouts_of(app.uuid),
+            leaving,
+            app.created,
+            alarms=rollout.alarms if rollout is not None else {},
         )
         return [
             process

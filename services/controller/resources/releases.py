@@ -11,10 +11,11 @@ from pydantic import JsonValue
 from libs.keyspace.records import App, Build, Release
 from libs.store.shelf import Shelf
 from libs.web import as_json
-from services.controller import shapes
+from services.controller import course, shapes
 from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import BadFields, BadRequest, NotFound
 from services.controller.fields import Body
+from services.controller.following import Seen, asked_for, follow
 from services.controller.pages import paginated
 from services.controller.releasing import Proposal, content_of
 from services.controller.standing import standing
@@ -37,6 +38,14 @@ def read_version(body: Body) -> int | None:
     return number or None
 
 
+def version_in(call: Call) -> int | None:
+    """The release that a path names, None where it names none; raises `NotFound` for a number that none can have."""
+    text = call.request.match_info.get("version", "")[1:]
+    if len(text) >= 10:
+        raise NotFound
+    return int(text) if text else None
+
+
 class ReleasesResource(Resource):
     """An app's releases."""
 
@@ -50,6 +59,8 @@ class ReleasesResource(Resource):
         return [
             Route("GET", "/v1/apps/{id}/releases", self.list),
             Route("POST", "/v1/apps/{id}/releases/rollback", self.roll_back),
+            Route("POST", "/v1/apps/{id}/releases/cancel", self.cancel),
+            Route("POST", "/v1/apps/{id}/releases/{version:v[0-9]+}/cancel", self.cancel),
             Route("GET", "/v1/apps/{id}/releases/{version:v[0-9]+}", self.show),
         ]
 
@@ -60,16 +71,37 @@ class ReleasesResource(Resource):
         shape = self._shape(app)
         return as_json(paginated(call.request.url, releases, shape))
 
-    async def show(self, call: Call) -> web.Response:
-        """One release, with the evidence of its rollouts."""
+    async def show(self, call: Call) -> web.StreamResponse:
+        """One release, with the course of its rollout; as lines, one at each change, where a client follows it."""
         app = self._c.app(call)
-        number = call.parameter("version")[1:]
-        release = self._c.picture.release(app.uuid, int(number)) if len(number) < 10 else None
+        number = version_in(call)
+        release = self._c.picture.release(app.uuid, number) if number is not None else None
         if release is None or release.number > app.latest:
             raise NotFound
+        if asked_for(call.request):
+            return await follow(call.request, self._c.picture.rollouts, lambda: self._seen(app, release))
+        return as_json(self._seen(app, release).shape)
+
+    def _seen(self, app: App, release: Release) -> Seen:
+        """A release as it is now; over once its rollout is, or nothing more can be said here."""
+        present = self._c.picture.apps.mirror.get(app.id)
+        if present is None or present.uuid != app.uuid:
+            return Seen(None, over=True)
         rollout = self._c.picture.rollouts.mirror.get(app.uuid, release.number)
-        evidence = [shapes.of_evidence(phase) for phase in rollout.evidence] if rollout else []
-        return as_json({**self._shape(app)(release), "evidence": evidence})
+        stage = course.stage(present, release, rollout)
+        told = {**self._shape(present)(release), **course.of_course(stage, rollout)}
+        return Seen(told, over=stage.over or self._c.settling.stopping)
+
+    async def cancel(self, call: Call) -> web.Response:
+        """End the rollout under way, and wait until the app runs what it ran before."""
+        app = self._c.app(call)
+        number = version_in(call)
+        await call.body()
+        instances = [instance for _, instance in self._c.picture.instances_of(app.uuid)]
+        cancelling = await self._c.cancels.cancel(app, number, call.user.username, instances)
+        await self._c.picture.apps.reach(cancelling.revision)
+        await self._c.settling.cancelled(app, cancelling)
+        return as_json({"version": cancelling.version, "back_to": cancelling.back_to})
 
     def _shape(self, app: App) -> Callable[[Release], shapes.Shape]:
         """How a release of this app looks now."""
@@ -109,11 +141,11 @@ class ReleasesResource(Resource):
         return as_json({"version": latest}, status=201)
 
     def _before(self, app: App) -> int:
-        """The release before the one that the app wants; those whose rollout failed do not count, as in v1."""
+        """The release before the one that the app wants; those that failed or were cancelled do not count."""
         for release in self._c.picture.releases_of(app.uuid):
             rollout = self._c.picture.rollouts.mirror.get(app.uuid, release.number)
-            failed = rollout is not None and rollout.phase == "failed"
-            if release.number < app.release and not failed:
+            fell = rollout is not None and rollout.phase in {"failed", "cancelled"}
+            if release.number < app.release and not fell:
                 return release.number
         return 0
 

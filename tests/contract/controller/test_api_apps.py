@@ -24,7 +24,7 @@ async def share(api: Api, app: str, username: str) -> None:
 async def test_an_app_looks_as_in_v1(admin: Client) -> None:
     answer = await admin("POST", "/v1/apps", {"id": "hello"})
     assert answer.line == "201 CREATED"
-    assert list(answer.json) == ["uuid", "id", "owner", "url", "structure", "created", "updated"]
+    assert list(answer.json) == ["uuid", "id", "owner", "url", "structure", "created", "updated", "alarms", "rollout"]
     assert answer.json["url"] == "hello.example.net"
     assert answer.json["structure"] == {}
     assert DATE.fullmatch(answer.json["created"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from aiohttp import web
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
+from libs.keyspace.records import Rollout
 from services.controller.api import routes
 from services.controller.controller import Route
 from tests.support.api import Answer, Api, Client
+from tests.support.waiting import eventually
 
 CONTRACT = Path(__file__).parents[3] / "proto" / "controller.openapi.yaml"
 METHODS = {"get", "post", "put", "delete", "patch"}
@@ -147,6 +150,23 @@ async def ask_for_releases(call: Checked) -> None:
     await call("GET", f"{APP}/releases/v1", f"{AT}/releases/{{version}}", status=200)
     await call("GET", f"{APP}/releases/v3", f"{AT}/releases/{{version}}", status=200)
     await call("POST", f"{APP}/releases/rollback", f"{AT}/releases/rollback", {"version": 3}, status=201)
+    await call("POST", f"{APP}/releases/cancel", f"{AT}/releases/cancel", status=409)
+
+
+async def ask_to_cancel(call: Checked, api: Api, cancel: str, template: str) -> None:
+    async with asyncio.TaskGroup() as group:
+        deploy = group.create_task(call("POST", f"{APP}/builds", f"{AT}/builds", {"image": "slow"}, status=409))
+        await eventually(lambda: under_way(api))
+        await call("GET", APP, AT, status=200)
+        await call("POST", f"{APP}/releases{cancel}", f"{AT}/releases{template}", status=200)
+    assert "cancelled by admin" in deploy.result().json["detail"]
+
+
+def under_way(api: Api) -> Rollout | None:
+    app = api.controller.picture.apps.mirror.get("hello")
+    assert app is not None
+    rollout = api.controller.picture.rollouts.mirror.get(app.uuid, app.release)
+    return rollout if rollout is not None and not rollout.settled else None
 
 
 async def ask_for_processes(call: Checked) -> None:
@@ -165,6 +185,9 @@ async def test_every_operation_answers_as_the_contract_says(api: Api, contract: 
     call = await ask_for_accounts(nobody, contract)
     await ask_for_apps(call)
     await ask_for_releases(call)
+    api.deployer.slow.add("slow")
+    await ask_to_cancel(call, api, "/cancel", "/cancel")
+    await ask_to_cancel(call, api, "/v9/cancel", "/{version}/cancel")
     await ask_for_processes(call)
     await call("DELETE", APP, AT, status=204)
     operations = {

@@ -12,7 +12,8 @@ from libs.store.shelf import Shelf
 from tests.support.api import Api, Client
 from tests.support.waiting import eventually
 
-FIELDS = ["owner", "app", "release", "type", "num", "state", "created", "updated", "uuid"]
+V1 = ["owner", "app", "release", "type", "num", "state", "created", "updated", "uuid"]
+FIELDS = [*V1, "ready", "reason", "last_lines"]
 
 
 async def names(client: Client, app: str, path: str = "") -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from libs.keyspace.document import now
-from libs.keyspace.records import App, Config, Release, Rollout
+from libs.keyspace.records import App, Cancelled, Config, Release, Rollout
 from services.controller.standing import standing
 
 MOMENT = now()
@@ -33,17 +33,20 @@ def rollouts(**by_number: dict[str, Any]) -> dict[int, Rollout]:
     ("wanted", "known", "running", "states"),
     [
         (1, {}, set(), ["current"]),
-        (2, {}, set(), ["", "deploying"]),
-        (2, {"v2": {"phase": "starting"}}, {2}, ["", "deploying"]),
+        (2, {}, set(), ["", "rolling"]),
+        (2, {"v2": {"phase": "starting"}}, {2}, ["", "rolling"]),
         (2, {"v2": OUT}, {2}, ["", "current"]),
         (2, {"v2": {"phase": "failed", "reason": "no"}}, set(), ["", "failed"]),
         (2, {"v2": {"phase": "failed", "reason": "no", "succeeded": MOMENT}}, {2}, ["", "current"]),
         (2, {"v2": {"phase": "starting", "succeeded": MOMENT}}, {2}, ["", "current"]),
-        (3, {"v2": OUT}, {2}, ["", "current", "deploying"]),
-        (3, {"v2": OUT, "v3": {"phase": "routing"}}, {2, 3}, ["", "current", "deploying"]),
+        (3, {"v2": OUT}, {2}, ["", "current", "rolling"]),
+        (3, {"v2": OUT, "v3": {"phase": "routing"}}, {2, 3}, ["", "current", "rolling"]),
         (3, {"v2": OUT, "v3": OUT}, {2, 3}, ["", "", "current"]),
         (2, {"v2": OUT, "v3": {"phase": "failed"}}, {2}, ["", "current", "failed"]),
         (4, {"v2": OUT, "v3": {"phase": "superseded"}, "v4": OUT}, {4}, ["", "", "superseded", "current"]),
+        (2, {"v2": OUT, "v3": {"phase": "cancelled"}}, {2, 3}, ["", "current", "cancelled"]),
+        (1, {"v2": {"phase": "cancelled"}}, {2}, ["current", "cancelled"]),
+        (3, {"v2": {"phase": "failed"}, "v3": {"phase": "starting"}}, {2, 3}, ["", "failed", "rolling"]),
         (4, {"v2": OUT, "v4": OUT}, {4}, ["", "", "superseded", "current"]),
     ],
 )
@@ -53,6 +56,13 @@ def test_a_release_stands_as_its_rollout_and_what_runs_say(
     records = rollouts(**known)
     found = [standing(release(n), app(wanted), records, running).state for n in range(1, len(states) + 1)]
     assert found == states
+
+
+def test_a_release_that_was_cancelled_before_it_began_says_who_did() -> None:
+    word = Cancelled(release=2, by="ann", at=MOMENT)
+    found = standing(release(2), app(1).changed(cancelled=word), {}, set())
+    assert (found.state, found.reason) == ("cancelled", "cancelled by ann")
+    assert standing(release(3), app(1).changed(cancelled=word), {}, set()).state == "superseded"
 
 
 def test_a_failed_release_says_why_and_so_does_one_whose_scale_failed() -> None:
