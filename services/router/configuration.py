@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from services.router.actual import Actual, Server
+from services.router.actual import Actual
 from services.router.commands import PURGE, WATCH
 from services.router.counts import TABLE
 from services.router.names import endpoint
@@ -52,8 +52,7 @@ def kept(picture: Actual, structure: Structure) -> Actual:
     servers = {
         backend: serving
         for backend, those in picture.servers.items()
-        if backend in backends
-        and (serving := {n: Server(s.address, s.port, "ready") for n, s in those.items() if s.serving})
+        if backend in backends and (serving := {n: s for n, s in those.items() if s.serving})
     }
     return replace(picture, servers=servers, slots={a: b for a, b in picture.slots.items() if b in backends})
 

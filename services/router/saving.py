@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 
 from services.router.actual import Actual
-from services.router.configuration import kept
 from services.router.haproxy import HAProxy
 from services.router.saved import save
 from services.router.structure import Structure
@@ -35,8 +34,8 @@ class Saving:
 
     async def write(self) -> None:
         """Write it now, if it is not written yet; raises `OSError`."""
-        picture = kept(self._haproxy.actual, self._structure).copy()
         async with self._writing:
+            picture = self._haproxy.actual.copy()
             if picture != self._written:
                 self._written = None
                 await asyncio.to_thread(save, self._structure, picture)

@@ -20,6 +20,7 @@ class Backend:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.address = "127.0.0.1"
         self.port = 0
         self.requests = 0
         self.died = 0
@@ -31,7 +32,7 @@ class Backend:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=512)
+        self._server = await asyncio.start_server(self._serve, self.address, self.port, backlog=512)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def kill(self) -> None:

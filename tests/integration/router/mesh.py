@@ -98,7 +98,7 @@ class Mesh:
             type="web",
             number=1,
             release=2,
-            address="127.0.0.1",
+            address=backend.address,
             port=backend.port,
             ready=ready,
             published=now(),
@@ -206,9 +206,9 @@ class Mesh:
         await eventually(answered, what=f"{host} answers {status}")
 
     def in_haproxy(self, instance: str) -> Server:
-        """A server as HAProxy has it."""
+        """A server as HAProxy has it; one that it does not have is nowhere and gets nothing."""
         found = answers.servers(self.haproxy.ask("show servers state"))
-        return next(those[instance] for those in found.values() if instance in those)
+        return next((those[instance] for those in found.values() if instance in those), Server("", 0, "maint"))
 
     def servers(self) -> set[str]:
         """The names of the servers that HAProxy has."""

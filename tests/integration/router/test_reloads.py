@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from tests.integration.router.backends import backends
-from tests.integration.router.clients import echo, websocket
+from tests.integration.router.clients import echo, load, websocket
 from tests.integration.router.mesh import Mesh
 from tests.support.waiting import eventually
 
@@ -51,3 +52,26 @@ async def test_a_reload_waits_for_the_end_of_a_drain(mesh: Mesh) -> None:
                 await mesh.says("old", "gone")
                 await eventually(lambda: "app15" in mesh.haproxy.ask("show stat -1 2 -1"))
             assert {(await task).status for task in slow} == {200}
+
+
+async def test_a_haproxy_of_an_older_configuration_is_reloaded_before_timeouts_are_set(mesh: Mesh) -> None:
+    configuration = mesh.haproxy.home / "haproxy.cfg"
+    mesh.haproxy.kill9()
+    text = configuration.read_text()
+    older = re.sub(r"(?m)^ .*(timeouts\.map|txn\.timeout|log |log-format|track-sc|check ).*\n", "", text)
+    configuration.write_text(older.replace("description deis-", "description deis-older-"))
+    (mesh.haproxy.home / "timeouts.map").unlink()
+    mesh.haproxy.start()
+    async with backends("one") as (one,), load(mesh.haproxy.port, HOST) as seen, mesh.running() as daemon:
+        await mesh.app("shop", timeout=1)
+        await mesh.publish("shop", "one", one)
+        await mesh.answers(HOST, "one")
+        await mesh.ready(daemon)
+        shown = f"show map {mesh.haproxy.home}/timeouts.map"
+        await eventually(lambda: "shop 1000" in mesh.haproxy.ask(shown))
+        assert (await mesh.get(HOST, "/slow")).status == 504
+        await eventually(lambda: mesh.in_haproxy("one").watched is False)
+        await seen.more(100)
+    assert {
+        failure for failure in seen.failures if "status=404" not in failure and "status=503" not in failure
+    } == set()
