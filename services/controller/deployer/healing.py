@@ -13,6 +13,7 @@ from datetime import timedelta
 from libs.engine import Instance
 from libs.keyspace.records import Planned
 from services.controller.deployer.crew import entry_for, in_order, mark_running
+from services.controller.deployer.draining import may_stop, spent
 from services.controller.deployer.endings import retire
 from services.controller.deployer.enlisting import need_of
 from services.controller.deployer.intentions import Intentions
@@ -85,10 +86,20 @@ def restored(view: View, entry: Planned) -> Planned | None:
 
 
 def _ward(view: View, type_: str, count: int) -> _Ward:
+    """Who lingers for WebSockets alone is not counted, up to as many as may be up; unless there is no memory left."""
     members = [instance for instance in view.here.values() if instance.identity.type == type_ and instance.state in UP]
-    draining = sum(instance.identity.id in view.retiring for instance in members)
     beside = view.surge(count) if view.room is None or view.room >= (need_of(view, type_) or 0) else 0
-    return _Ward(count, beside, len(members), draining)
+    lingering = sum(_lingers(view, instance) for instance in members)
+    excused = min(lingering, count + beside) if beside or view.surge(count) == 0 else 0
+    draining = sum(instance.identity.id in view.retiring for instance in members)
+    return _Ward(count, beside, len(members) - excused, draining - excused)
+
+
+def _lingers(view: View, instance: Instance) -> bool:
+    if instance.identity.id not in view.retiring:
+        return False
+    _, record = view.retiring[instance.identity.id]
+    return spent(view, instance, record) and not may_stop(view, instance, record)
 
 
 def _followed(view: View, entry: Planned, ward: _Ward, out: Intentions, leaving: list[Leaving]) -> Planned:

@@ -12,13 +12,13 @@ LONGEST = 500  # characters of a line
 PATIENCE = 0.8  # seconds: a failure is told within one of the fact
 
 
-async def last_lines(engine: Engine, name: str, lines: int) -> tuple[str, ...]:
+async def last_lines(engine: Engine, name: str, lines: int, *, patience: float = PATIENCE) -> tuple[str, ...]:
     """At most so many, oldest first; those that the engine gave in time, none where it has no logs."""
     if not name or not isinstance(engine, Logs):
         return ()
     output = bytearray()
     try:
-        async with asyncio.timeout(PATIENCE), engine.logs(name, follow=False, tail=lines) as pieces:
+        async with asyncio.timeout(patience), engine.logs(name, follow=False, tail=lines) as pieces:
             async for piece in pieces:
                 output += piece.data
     except (EngineUnavailable, TimeoutError):
