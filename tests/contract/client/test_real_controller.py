@@ -14,6 +14,7 @@ from libs.client.api.errors import Conflict
 from libs.store.drivers.memory import MemoryStore
 from tests.contract.client.conftest import Deis
 from tests.support.api import Api, running_api
+from tests.support.waiting import eventually
 
 PASSWORD = "opensesame"
 
@@ -155,3 +156,85 @@ async def test_writers_at_once_all_get_through_by_trying_again(ada: Deis) -> Non
         releases = await client.releases.list("paper")
     assert config.values == {f"KEY_{number}": str(number) for number in range(10)}
     assert [release.version for release in releases.results] == list(range(11, 0, -1))
+
+
+async def test_probes_are_set_deployed_and_removed(ada: Deis) -> None:
+    await ada("create", "paper")
+    await ada("pull", "example/web:v1", "-a", "paper")
+    told = await ada("healthchecks:set", "readiness", "httpGet", "8080", "--path", "/ready", "-a", "paper")
+    assert told.out.startswith("Applying readinessProbe to cmd... done, v3\n\n=== paper Healthchecks\n--- cmd:\n")
+    await ada(
+        "healthchecks:set", "liveness", "exec", "--period=5s", "--failure=2", "-apaper", "--", "test", "-e", "/x y"
+    )
+    shown = (await ada("healthchecks", "-a", "paper")).out
+    assert "readiness   http-get http://:8080/ready delay=0s timeout=1s period=10s #success=1 #failure=3\n" in shown
+    assert "liveness    exec [test -e '/x y'] delay=0s timeout=1s period=5s #success=1 #failure=2\n" in shown
+    probes = await ada.json("healthchecks", "-a", "paper")
+    assert probes["release"] == "v4"
+    assert probes["healthcheck"]["cmd"]["readinessProbe"] == {"httpGet": {"port": 8080, "path": "/ready"}}
+    told = await ada("healthchecks:unset", "readiness", "liveness", "-a", "paper")
+    assert "readiness   tcp-socket :$PORT delay=0s timeout=1s period=10s #success=1 #failure=3 (default)\n" in told.out
+    assert "liveness    none\n" in told.out
+    await ada("config:set", "HEALTHCHECK_URL=/up", "-a", "paper")
+    shown = (await ada("healthchecks", "-a", "paper")).out
+    assert "readiness   http-get http://:$PORT/up delay=0s" in shown
+    assert "(HEALTHCHECK_URL)\n" in shown
+    told = await ada("healthchecks:set", "readiness", "tcp", "--period=2h", "-a", "paper", status=1)
+    assert "\nhealthcheck.cmd.readinessProbe.periodSeconds: 7200;" in told.err
+
+
+async def test_settings_are_set_and_brought_back(ada: Deis) -> None:
+    await ada("create", "paper")
+    before = (await ada("settings", "-a", "paper")).out
+    told = await ada(
+        "settings:set",
+        *("surge=50%", "parallel=2", "drain=1m", "drain-websocket=600", "stop-grace=0.5", "startup-limit=2m"),
+        *("response-timeout=30s", "-a", "paper"),
+    )
+    cells = [line.split("\t")[:2] for line in told.out.splitlines()[3:]]
+    assert cells == [
+        ["surge", "50%"],
+        ["parallel", "2"],
+        ["drain", "60s"],
+        ["drain-websocket", "600s"],
+        ["stop-grace", "0.5s"],
+        ["startup-limit", "120s"],
+        ["response-timeout", "30s"],
+    ]
+    assert (await ada.json("settings", "-a", "paper"))["settings"]["drain_seconds"] == 60
+    names = (cell[0] for cell in cells)
+    assert (await ada("settings:unset", *names, "-a", "paper")).out == f"Applying settings... done\n\n{before}"
+    told = await ada("settings:set", "response-timeout=0.5", "-a", "paper", status=1)
+    assert "settings: response_timeout_seconds: 0.5; it must be a whole number of seconds" in told.err
+
+
+async def test_a_deploy_under_way_is_followed_and_cancelled(ada: Deis, api: Api) -> None:
+    await ada("create", "paper")
+    await ada("pull", "example/web:v1", "-a", "paper")
+    assert (await ada("releases:watch", "-a", "paper")).out.splitlines()[-1].startswith("v2 is out")
+    assert "v2 is out already" in (await ada("releases:cancel", "-a", "paper", status=1)).err
+    api.deployer.slow.add("example/web:v2")
+    async with asyncio.TaskGroup() as group:
+        deploying = group.create_task(ada("pull", "example/web:v2", "-a", "paper", status=1))
+        await eventually(lambda: starting(ada))
+        watching = await ada.start("releases:watch", "-a", "paper")
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        assert await watching.stdout.readline() == b"=== paper Release v3\n"
+        assert await watching.stdout.readline() == b"starting    waits for cmd.1 to pass its check\n"
+        assert (await ada("releases", "-a", "paper")).out.splitlines()[1].endswith("\trolling")
+        assert "phase:      starting\nwaits for:  cmd.1 to" in (await ada("releases:info", "v3", "-a", "paper")).out
+        told = await ada("releases:cancel", "-a", "paper")
+        assert told.out == "Cancelling the deploy... done, v3 is cancelled, v2 runs\n"
+        assert await watching.stdout.read() == b"cancelled\n"
+        assert await watching.stderr.read() == b"Error: v3 was cancelled by ada\n"
+        assert await watching.wait() == 1
+    assert deploying.result().err == "Error: v3 was cancelled by ada; v2 runs (409 CONFLICT)\n"
+    assert (await ada("releases", "-a", "paper")).out.splitlines()[1].endswith("\tcancelled")
+    assert "cmd.1 up (v2)" in (await ada("ps", "-a", "paper")).out
+    assert "v3 was cancelled already" in (await ada("releases:cancel", "v3", "-a", "paper", status=1)).err
+
+
+async def starting(ada: Deis) -> bool:
+    """Whether the app's rollout is under way, as `deis info` tells it."""
+    return "rollout:  v3 starting, waits for cmd.1 to pass its check" in (await ada("info", "-a", "paper")).out
