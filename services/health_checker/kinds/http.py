@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import quote
-
-import aiohttp
-from yarl import URL
 
 from libs.keyspace.records import Check, HttpAction
+from services.health_checker.connection import connect, open_socket
 from services.health_checker.endpoint import Endpoint, endpoint_of
 from services.health_checker.probe import PASSED, Outcome, Probe
+from services.health_checker.request import CannotBeSent, NotHttp, status_in, written
 from services.health_checker.settings import HealthCheckerSettings
 from services.health_checker.target import Target
 
-READ_AT_MOST = 4096  # bytes that are buffered of an answer
-AS_WRITTEN = "/%?:@!$&'()*+,;=[]~"  # of a user's path; what could not stand in a request line is encoded
+READ_AT_ONCE = 4096  # bytes
 
 
 def in_flight(settings: HealthCheckerSettings) -> int:
@@ -26,25 +23,12 @@ def in_flight(settings: HealthCheckerSettings) -> int:
 
 
 @asynccontextmanager
-async def open_probe(settings: HealthCheckerSettings) -> AsyncIterator[Probe]:
-    """A probe that asks over a fresh connection, follows no redirect and leaves the body unread."""
-    connector = aiohttp.TCPConnector(force_close=True, limit=settings.probes_in_flight, use_dns_cache=False)
-    async with aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(),
-        headers={"User-Agent": "deis-health-check"},
-        auto_decompress=False,
-        read_bufsize=READ_AT_MOST,
-    ) as session:
-
-        async def ask(target: Target, check: Check, action: HttpAction) -> Outcome:
-            return await get(session, target, check, action)
-
-        yield ask
+async def open_probe(settings: HealthCheckerSettings) -> AsyncIterator[Probe]:  # noqa: ARG001 - it needs none
+    """A probe that asks over a connection of its own, follows no redirect and leaves the body unread."""
+    yield get
 
 
-async def get(session: aiohttp.ClientSession, target: Target, check: Check, action: HttpAction) -> Outcome:
+async def get(target: Target, check: Check, action: HttpAction) -> Outcome:
     """Ask once."""
     endpoint = endpoint_of(target, action.port)
     if isinstance(endpoint, Outcome):
@@ -52,18 +36,12 @@ async def get(session: aiohttp.ClientSession, target: Target, check: Check, acti
     path = action.path if action.path.startswith("/") else f"/{action.path}"
     limit = check.timeout_seconds
     try:
-        async with (
-            asyncio.timeout(limit),
-            session.get(
-                URL(f"http://{endpoint}{quote(path, safe=AS_WRITTEN)}", encoded=True),
-                headers=[(header.name, header.value) for header in action.headers],
-                allow_redirects=False,
-            ) as response,
-        ):
-            status = response.status
+        request = written(endpoint, path, action.headers)
+        async with asyncio.timeout(limit):
+            status = await answered(endpoint, request)
     except TimeoutError:
         return Outcome(passed=False, reason=f"GET {path} got no answer from {endpoint} within {limit:g} s")
-    except (aiohttp.ClientError, OSError, ValueError) as error:
+    except (EOFError, NotHttp, CannotBeSent, OSError) as error:
         return failure(error, endpoint, path)
     low, high = action.expected
     if low <= status <= high:
@@ -71,17 +49,31 @@ async def get(session: aiohttp.ClientSession, target: Target, check: Check, acti
     return Outcome(passed=False, reason=f"GET {path} answered {status}, wants {low}–{high}")  # noqa: RUF001 - a range
 
 
-def failure(error: Exception, endpoint: Endpoint, path: str) -> Outcome:
+def failure(error: EOFError | NotHttp | CannotBeSent | OSError, endpoint: Endpoint, path: str) -> Outcome:
     """Why there was no answer, in plain words."""
     match error:
-        case aiohttp.ClientConnectorError():
-            return endpoint.failure(error.os_error.errno or 0)
-        case aiohttp.ServerDisconnectedError():
-            reason = f"GET {path} got no answer: {endpoint} hung up"
         case OSError():
             return endpoint.failure(error.errno or 0)
-        case aiohttp.ClientResponseError():
+        case EOFError():
+            reason = f"GET {path} got no answer: {endpoint} hung up"
+        case NotHttp():
             reason = f"GET {path} got something that is not HTTP from {endpoint}"
-        case _:
+        case CannotBeSent():
             reason = f"GET {path} cannot be asked: {error}"
     return Outcome(passed=False, reason=reason)
+
+
+async def answered(endpoint: Endpoint, request: bytes) -> int:
+    """The status of the answer. Raises `OSError`, `NotHttp`, and `EOFError` where the other side hung up."""
+    loop = asyncio.get_running_loop()
+    with open_socket(endpoint) as sock:
+        if error := await connect(sock, endpoint):
+            raise OSError(error, "")
+        await loop.sock_sendall(sock, request)
+        answer = b""
+        while (status := status_in(answer)) is None:
+            piece = await loop.sock_recv(sock, READ_AT_ONCE)
+            if not piece:
+                raise EOFError
+            answer += piece
+        return status
