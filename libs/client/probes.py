@@ -90,9 +90,7 @@ def _action(action: str, words: Sequence[str], options: ProbeOptions) -> Probe:
         raise BadArgument(f'"{words[1]}" is too much: {action} takes one number, as in {action} {_example(action)}')
     word = words[0] if words else None
     if action == "staysUp":
-        if word is None:
-            raise BadArgument("staysUp takes the seconds to stay up, as in staysUp 10")
-        return {"seconds": parse_seconds(word, "staysUp")}
+        return {} if word is None else {"seconds": parse_seconds(word, "staysUp")}
     port = {} if word is None else {"port": _port(word)}
     return port if action == "tcpSocket" else {**port, **_http(options)}
 

@@ -81,7 +81,7 @@ def set_(  # noqa: PLR0913, PLR0917 - what Deis Workflow takes
         list[str] | None,
         typer.Argument(
             metavar="PORT|COMMAND|SECONDS",
-            help="The port (the process's own where not given), the command behind --, or the seconds.",
+            help="The port (the process's own where not given), the command behind --, or the seconds (5).",
             show_default=False,
         ),
     ] = None,
