@@ -57,15 +57,18 @@ def heal(view: View, release: int, entries: Iterable[Planned], fresh: Callable[[
     that finds half of it done goes on with the rest.
     """
     by_type: dict[str, list[Planned]] = {}
+    coming = 0  # on their way up
     for entry in entries:
         by_type.setdefault(entry.type, []).append(entry)
+        coming += bool(entry.replaces)
     healed: list[Planned] = []
     held: set[str] = set()
     leaving: list[Leaving] = []
     for type_, members in by_type.items():
         ward = _ward(view, type_, len(members))
         followed = [_followed(view, entry, ward, out, leaving) for entry in members]
-        turns = {entry.id for entry in _whose_turn(view, followed, ward, out)}
+        turns = {entry.id for entry in _whose_turn(view, followed, ward, coming, out)}
+        coming += len(turns)
         for entry in followed:
             healed.append(_succeeded(view, release, entry, fresh(), leaving) if entry.id in turns else entry)
             if ward.is_full and entry.replaces and entry.id not in view.here:
@@ -136,11 +139,11 @@ def _forgiven(view: View, entry: Planned, out: Intentions) -> Planned:
     return entry
 
 
-def _whose_turn(view: View, entries: list[Planned], ward: _Ward, out: Intentions) -> list[Planned]:
+def _whose_turn(view: View, entries: list[Planned], ward: _Ward, coming: int, out: Intentions) -> list[Planned]:
     """Those that are not live and may be replaced now, unready ones first; one with a stand-in takes no place more."""
-    places = ward.beside or 1
-    places = min(places, view.app.settings.parallel or places)
-    places -= ward.draining + sum(bool(entry.replaces) for entry in entries)
+    places = (ward.beside or 1) - ward.draining - sum(bool(entry.replaces) for entry in entries)
+    if view.app.settings.parallel is not None:
+        places = min(places, view.app.settings.parallel - coming)
     sick = [entry for entry in entries if entry.id in view.live and view.not_live(view.live[entry.id])]
     turns = []
     for entry in sorted(sick, key=lambda entry: (view.ready(view.live[entry.id]), entry.number)):

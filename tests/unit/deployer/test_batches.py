@@ -20,7 +20,7 @@ RECORD = r.Rollout(app="shop", app_uuid="u", release=2, intent=1, epoch=1, since
 
 
 def retire(id_: str) -> Retire:
-    return Retire("node-1", id_, "replaced", MOMENT, None)
+    return Retire("node-1", id_, "replaced", MOMENT, MOMENT)
 
 
 def test_retiring_records_in_a_row_come_together_and_nothing_else_does() -> None:

@@ -236,6 +236,17 @@ def test_an_app_without_surge_is_healed_in_place_one_at_a_time() -> None:
     assert len(world.containers) == 3
 
 
+def test_no_more_are_on_their_way_up_than_the_app_wants_at_a_time() -> None:
+    world = running(web=3, worker=3)
+    world.change(settings=r.AppSettings(surge="100%", parallel=2))
+    world.come_to_rest()
+    sicken(world, *world.containers)
+    world.look()
+    assert len([entry for entry in planned(world) if entry.replaces]) == 2
+    world.come_to_rest()
+    assert not world.sick & world.containers.keys()
+
+
 def test_an_old_one_that_exited_goes_at_once() -> None:
     world = running(web=1)
     old = only(world)
