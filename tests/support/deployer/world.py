@@ -13,33 +13,35 @@ from typing import Literal
 
 from libs.engine import Identity, Image, Instance
 from libs.keyspace import records as r
+from services.controller.deployer.alarms import former
 from services.controller.deployer.plan import plan
+from services.controller.deployer.recipe import memory_bytes
 from services.controller.deployer.steps import (
     Fail,
     FlipBack,
     Forget,
     ForgetApp,
+    Happening,
+    Quote,
     Remove,
     ResolveImage,
     Retire,
     Start,
     Step,
     Stop,
-    TellCrash,
     WriteRollout,
     busy_key,
 )
-from services.controller.deployer.view import Filed, Policy, Refusal, RouterWord, View
+from services.controller.deployer.tidings import tidings
+from services.controller.deployer.view import Filed, Policy, Quotation, Refusal, View
+from tests.support.deployer.promises import UP, Broken, Crowd, Promises, may_stop, surge_of, wanted
+from tests.support.deployer.proxy import Proxy
 
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 NODE = "node-1"
 
 Manner = Literal["good", "crashing", "deaf", "missing"]
 """How a release behaves: its processes pass their check, exit at once, never pass it, or have no image."""
-
-
-class Broken(AssertionError):
-    """The deployer did what it must never do."""
 
 
 @dataclass
@@ -60,14 +62,24 @@ class World:
     health: dict[str, r.Health] = field(default_factory=dict)
     retiring: dict[str, tuple[str, r.Retiring]] = field(default_factory=dict)
     log_ends: dict[str, r.LogEnd] = field(default_factory=dict)
-    views: dict[str, r.RouterView] = field(default_factory=dict)
-    router_present: bool = True
+    proxies: list[Proxy] = field(default_factory=lambda: [Proxy("router-1", NODE)])
+    promises: Promises = field(default_factory=Promises)
+    steps_left: int | None = None  # the leader crashes after so many steps more
     busy: dict[str, Step] = field(default_factory=dict)
     refused: dict[str, Refusal] = field(default_factory=dict)
     tried: dict[str, datetime] = field(default_factory=dict)
     resolved: dict[int, Image] = field(default_factory=dict)
-    told: set[str] = field(default_factory=set)
+    quoted: dict[str, Quotation] = field(default_factory=dict)
+    alarmed: datetime | None = None
+    last_words: tuple[str, ...] = ("its last words",)  # of every instance
+    told: list[Happening] = field(default_factory=list)  # the app's events
+    sick: set[str] = field(default_factory=set)  # instances that are not live
+    memory: dict[str, str] = field(default_factory=dict)  # every release's limits, by type
+    room: int | None = None  # bytes
+    capacity: int | None = None  # bytes of the node, where `room` is what its instances leave of that
+    deaf: set[str] = field(default_factory=set)  # instances that do not pass their check
     made: int = 0
+    seen: View | None = None  # what the deployer looked at last
 
     def __post_init__(self) -> None:
         self.app = r.App(id="shop", uuid=str(uuid.UUID(int=1)), owner="ann", created=EPOCH, updated=EPOCH)
@@ -79,11 +91,22 @@ class World:
         self.revision += 1
         self.app = self.app.changed(**fields)
         self.app_revision = self.revision
+        self.promises.begin(self.serving())
 
     def deploy(self, manner: Manner) -> None:
         number = self.app.latest + 1
         self.manners[number] = manner
         self.change(release=number, latest=number)
+
+    def cancel(self) -> None:
+        """As the API does: back to where the rollout began, in one write."""
+        number = self.app.release
+        record = self.rollouts.get(number)
+        back = record.document.fallback if record else None
+        if back is None:
+            succeeded = [n for n, filed in self.rollouts.items() if filed.document.succeeded and n < number]
+            back = max(succeeded, default=1)
+        self.change(release=back, cancelled=r.Cancelled(release=number, by="ann", at=self.now))
 
     # What the agents, the router and time do.
 
@@ -91,23 +114,37 @@ class World:
         instance = self.containers.get(id_)
         if instance is None or instance.state != "running":
             return
-        passes = self.manners[instance.identity.release] == "good"
+        passes, live = self.manners[instance.identity.release] == "good" and id_ not in self.deaf, id_ not in self.sick
         before = self.health.get(id_)
-        if before is None or before.run != instance.started or before.ready != passes:
+        if before is None or before.run != instance.started or (before.ready, before.live) != (passes, live):
             self.health[id_] = r.Health(
-                started=passes, ready=passes, live=True, since=self.now, run=instance.started, reason="no answer"
+                started=passes or (before is not None and before.run == instance.started and before.started),
+                ready=passes,
+                live=live,
+                since=self.now,
+                run=instance.started,
+                reason="no answer",
+                live_reason="" if live else "it hangs",
             )
 
     def route(self) -> None:
         planned = {
-            e.id for filed in self.rollouts.values() if not filed.document.settled for e in filed.document.planned
+            entry.id
+            for filed in self.rollouts.values()
+            for entry in filed.document.planned
+            if entry.replaces or not filed.document.settled
         }
-        self.views = {}
-        for id_ in planned | self.retiring.keys():
-            if id_ in self.retiring:
-                self.views[id_] = r.RouterView(state="gone")
-            elif id_ in self.containers and self.ready(id_):
-                self.views[id_] = r.RouterView(state="in_rotation")
+        ready = {id_ for id_ in self.containers if self.ready(id_)}
+        for proxy in self.proxies:
+            for id_ in proxy.requests.keys() | proxy.websockets.keys() | proxy.suspects.keys():
+                if id_ not in self.containers or self.containers[id_].state not in UP:
+                    proxy.forget(id_)
+            proxy.apply(ready, self.retiring, planned & ready)
+
+    def answer_requests(self) -> None:
+        """Every request in flight ends; WebSockets stay."""
+        for proxy in self.proxies:
+            proxy.requests.clear()
 
     def read_logs(self) -> None:
         for id_, instance in self.containers.items():
@@ -166,16 +203,24 @@ class World:
             health=dict(self.health),
             retiring=dict(self.retiring),
             log_ends=dict(self.log_ends),
-            routers=(RouterWord("router-1", NODE, self.router_present, dict(self.views)),),
+            routers=tuple(proxy.word() for proxy in self.proxies),
             busy=frozenset(self.busy),
             refused=dict(self.refused),
             tried=dict(self.tried),
             resolved=dict(self.resolved),
-            told=frozenset(self.told),
+            quoted=dict(self.quoted),
+            alarmed=self.alarmed,
+            room=self.free(),
         )
 
+    def free(self) -> int | None:
+        """Bytes of memory that the node has left."""
+        if self.capacity is None:
+            return self.room
+        return self.capacity - sum(i.memory or 0 for i in self.containers.values() if i.state in UP)
+
     def _release(self, number: int) -> r.Release:
-        config = r.Config(uuid="c", owner="ann", values="", created=EPOCH)
+        config = r.Config(uuid="c", owner="ann", values="", memory=self.memory, created=EPOCH)
         build = None if number == 1 else f"b{number}"
         return r.Release(
             uuid="r", app="shop", owner="ann", number=number, summary="", build=build, config=config, created=EPOCH
@@ -194,9 +239,18 @@ class World:
 
     def look(self, steps_before_crash: int | None = None, *, slowly: bool = False) -> int:
         """One look; a crash comes after so many steps, and forgets all that is not in the store. Returns the steps."""
-        view = self.view()
+        self.promises.befell(self.serving())
+        view = self.seen = self.view()
         made = plan(view, self.fresh)
         for step in made.steps[:steps_before_crash]:
+            if self.steps_left is not None:
+                if self.steps_left == 0:
+                    self.steps_left = None
+                    self.crash()
+                    break
+                self.steps_left -= 1
+            if isinstance(step, Stop):
+                self._check_stop(step)
             if key := busy_key(step):
                 self.busy[key] = step
                 if not slowly:
@@ -205,6 +259,7 @@ class World:
                 self.do(step)
         if steps_before_crash is not None:
             self.crash()
+        self.promises.last = self.serving()
         return len(made.steps)
 
     def answer(self, key: str, *, lost: bool = False) -> None:
@@ -215,14 +270,15 @@ class World:
 
     def crash(self) -> None:
         """The leader is gone, and another one begins with the store alone."""
-        self.busy, self.refused, self.tried, self.resolved, self.told = {}, {}, {}, {}, set()
+        self.busy, self.refused, self.tried, self.resolved, self.quoted = {}, {}, {}, {}, {}
+        self.alarmed = None
         self.revision += 1
         self.epoch = self.revision
 
     def do(self, step: Step) -> None:  # noqa: C901, PLR0912 - one case a step
         match step:
-            case WriteRollout(document, expect):
-                self._write(document, expect)
+            case WriteRollout(document, expect, happening):
+                self._write(document, expect, happening)
             case Fail(document, expect):
                 self._write(document, expect)
                 self.refused = {}
@@ -233,16 +289,14 @@ class World:
                     self.resolved[release] = Image(f"sha256:{release}", ports=(8080,))
             case Start(release, planned):
                 self._start(release, planned)
-            case Retire(node, instance, reason, deadline):
-                self._retire(node, instance, r.Retiring(reason=reason, since=self.now, deadline=deadline))
+            case Retire(node, instance, reason, deadline, websockets):
+                record = r.Retiring(reason=reason, since=self.now, deadline=deadline, websocket_deadline=websockets)
+                self._retire(node, instance, record)
             case Stop(instance):
-                if instance not in self.retiring:
-                    raise Broken(f"{instance} is stopped and was not retiring")
                 found = self.containers[instance]
-                drained = found.port is None or self.views.get(instance) == r.RouterView(state="gone")
-                if not drained and self.now < self.retiring[instance][1].deadline:
-                    raise Broken(f"{instance} is stopped before it was drained")
                 self.containers[instance] = replace(found, state="exited", finished=self.now, exit_code=0)
+                for proxy in self.proxies:
+                    proxy.forget(instance)
             case Remove(instance):
                 if instance not in self.retiring or self.containers[instance].state == "running":
                     raise Broken(f"{instance} is removed")
@@ -255,18 +309,23 @@ class World:
             case FlipBack(revision, _, release, formation):
                 if revision == self.app_revision:
                     self.change(release=release, formation=formation)
-            case TellCrash(instance):
-                self.told.add(instance)
+            case Quote(instance, _, about):
+                self.quoted[instance] = Quotation(about, self.last_words)
             case ForgetApp():
                 if self.containers:
                     raise Broken("the app is forgotten and runs")
 
-    def _write(self, document: r.Rollout, expect: int | None) -> None:
+    def _write(self, document: r.Rollout, expect: int | None, happening: Happening | None = None) -> None:
         filed = self.rollouts.get(document.release)
         if (filed.revision if filed else None) != expect:
             return
         if document.epoch != self.epoch:
             raise Broken(f"a write of epoch {document.epoch} in epoch {self.epoch}")
+        if document.release == self.app.release:
+            self._check_new(document, filed.document if filed else None)
+        if document.alarms != former(self.seen or self.view()):
+            self.alarmed = self.now
+        self.told += [*tidings(self.seen or self.view(), document), *([happening] if happening else [])]
         self.revision += 1
         self.written |= {entry.id for entry in document.planned}
         self.rollouts[document.release] = Filed(r.Rollout.decode(document.encode()), self.revision)
@@ -290,32 +349,72 @@ class World:
             image=f"sha256:{release}",
             started=self.now,
             restarts=found.restarts if found else 0,
+            memory=self._bytes(planned.type),
         )
         self.tried.setdefault(planned.id, self.now)
         if self.manners[release] == "crashing":
             self.exit(planned.id)
 
-    def _retire(self, node: str, id_: str, record: r.Retiring) -> None:
-        leaves = self.containers.get(id_)
-        self.retiring.setdefault(id_, (node, record))
-        if leaves is None or leaves.identity.release == self.app.release or not self.ready_before(id_):
+    def _check_stop(self, step: Stop) -> None:
+        id_ = step.instance
+        if id_ not in self.retiring:
+            raise Broken(f"{id_} is stopped and was not retiring")
+        if self.containers[id_].port is None:
             return
-        type_ = leaves.identity.type
-        if self.app.formation.get(type_, 0) == 0:
-            return
-        successors = [
-            i
-            for i in self.live().values()
-            if i.identity.type == type_ and i.identity.release == self.app.release and self.ready(i.identity.id)
-        ]
-        entries = (entry for filed in self.rollouts.values() for entry in filed.document.planned)
-        before = {entry.id for entry in entries if entry.established}
-        routed = [i for i in successors if i.port is None or i.identity.id in self.views.keys() | before]
-        if not routed:
-            raise Broken(f"{leaves.name} retires before anything of v{self.app.release} serves {type_}")
+        if not may_stop(self.retiring[id_][1], id_, self.proxies, self.now):
+            raise Broken(f"{id_} is stopped before it was drained")
 
-    def ready_before(self, id_: str) -> bool:
-        return id_ in self.containers and self.ready(id_)
+    def _check_new(self, document: r.Rollout, before: r.Rollout | None) -> None:
+        """What is planned anew is within the bounds."""
+        known = {entry.id for entry in before.planned} if before else set()
+        new = [entry for entry in document.planned if entry.id not in known and entry.id not in self.containers]
+        counts = wanted(self.app.formation, self._build())
+        settings = self.app.settings
+        for type_ in {entry.type for entry in new if not entry.replaces and not entry.established}:
+            count = counts.get(type_, 0)
+            crowd = Crowd(
+                [entry for entry in document.planned if entry.type == type_],
+                [i for i in self.containers.values() if i.identity.type == type_ and i.state in UP],
+                {id_: record for id_, (_, record) in self.retiring.items()},
+                self.proxies,
+                self.now,
+            )
+            counted = crowd.check(type_, count, surge_of(settings, count, self.surge))
+            need, room = self._bytes(type_), self.free()
+            if need and room is not None and need * min(len(new), counted - count) > max(0, room):
+                raise Broken(f"a surge of {type_} needs {need} bytes, where {room} are free")
+        coming = [entry for entry in document.planned if not entry.established and not self._serves(entry.id)]
+        if new and settings.parallel is not None and len(coming) > settings.parallel:
+            old = [entry for entry in coming if entry.id in known]
+            if len(coming) > len(old) and len(coming) > settings.parallel:
+                raise Broken(f"{len(coming)} are on their way up, where {settings.parallel} may be")
+
+    def _bytes(self, type_: str) -> int | None:
+        limit = self.memory.get(type_)
+        return memory_bytes(limit) if limit else None
+
+    def _retire(self, node: str, id_: str, record: r.Retiring) -> None:
+        leaves, fresh = self.containers.get(id_), id_ not in self.retiring
+        self.retiring.setdefault(id_, (node, record))
+        if leaves is not None and fresh:
+            counts = wanted(self.app.formation, self._build())
+            self.promises.retired(leaves, record.reason, self.serving(), counts)
+
+    def _serves(self, id_: str) -> bool:
+        """It is ready, and every router has it, or had it before and does not suspect it."""
+        if id_ in self.retiring or id_ not in self.containers or not self.ready(id_):
+            return False
+        if self.containers[id_].port is None:
+            return True
+        return all(id_ in proxy.ever and id_ not in proxy.suspects for proxy in self.proxies)
+
+    def serving(self) -> dict[str, int]:
+        """How many of each type serve."""
+        served: dict[str, int] = {}
+        for id_, instance in self.containers.items():
+            if self._serves(id_):
+                served[instance.identity.type] = served.get(instance.identity.type, 0) + 1
+        return served
 
     def live(self) -> dict[str, Instance]:
         return {id_: instance for id_, instance in self.containers.items() if id_ not in self.retiring}
@@ -324,18 +423,21 @@ class World:
 
     def come_to_rest(self, turns: int = 400) -> None:
         """Everybody works, nothing fails by chance; ends when a look has no steps and no time changes that."""
-        self.router_present = True
+        for proxy in self.proxies:
+            proxy.present = True
+            proxy.suspects.clear()
         quiet = 0
         for _ in range(turns):
             for key in list(self.busy):
                 self.answer(key)
             for id_ in list(self.containers):
                 self.check(id_)
+            self.answer_requests()
             self.route()
             self.read_logs()
             steps = self.look()
             quiet = 0 if steps else quiet + 1
             self.pass_time(0.1 if quiet < 3 else 20.0)
-            if quiet > 8:
+            if quiet > 8 and not self.retiring:
                 return
         raise Broken(f"no rest: {self.view()}")

@@ -1,4 +1,7 @@
-"""Whatever happens, in whatever order, and wherever the deployer crashes: it converges and breaks no promise."""
+"""Whatever happens, in whatever order, and wherever the deployer crashes: it converges and breaks no promise.
+
+The promises themselves are `tests.support.deployer.promises`: the world checks them at every step of the deployer's.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,20 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from libs.keyspace.records import AppSettings
+from services.controller.deployer.evidence import KEPT
+from tests.support.deployer.proxy import Proxy
 from tests.support.deployer.world import World
 
+MIB = 1 << 20
+SETTINGS = st.builds(
+    AppSettings,
+    surge=st.sampled_from([None, None, "0", "1", "2", "50%"]),
+    parallel=st.sampled_from([None, None, 1, 2]),
+    stop_grace_seconds=st.sampled_from([0.0, 10.0]),
+    drain_seconds=st.sampled_from([0.0, 30.0]),
+    drain_websocket_seconds=st.sampled_from([0.0, 10.0, 300.0]),
+)
 COUNTS = st.fixed_dictionaries({"web": st.integers(0, 4), "worker": st.integers(0, 2)})
 
 
@@ -16,10 +31,21 @@ class Deploys(RuleBasedStateMachine):
 
     world: World
 
-    @initialize(surge=st.sampled_from([0.25, 1.0]), counts=COUNTS)
-    def begin(self, surge: float, counts: dict[str, int]) -> None:
+    @initialize(
+        surge=st.sampled_from([0.25, 1.0]),
+        counts=COUNTS,
+        settings=SETTINGS,
+        routers=st.sampled_from([1, 1, 2]),
+        room=st.sampled_from([None, None, 2, 4, 6]),
+    )
+    def begin(
+        self, surge: float, counts: dict[str, int], settings: AppSettings, routers: int, room: int | None
+    ) -> None:
         self.world = World(surge=surge)
-        self.world.change(formation=counts)
+        self.world.proxies = [Proxy(f"router-{number}", f"node-{number}") for number in range(1, routers + 1)]
+        if room is not None:
+            self.world.memory, self.world.capacity = {"web": "64M", "worker": "32M"}, room * 64 * MIB
+        self.world.change(formation=counts, settings=settings)
         self.world.deploy("good")
 
     @rule(manner=st.sampled_from(["good", "good", "crashing", "deaf", "missing"]))
@@ -35,6 +61,24 @@ class Deploys(RuleBasedStateMachine):
         restarts = dict(self.world.app.restarts)
         restarts[scope] = restarts.get(scope, 0) + 1
         self.world.change(restarts=restarts)
+
+    @rule(settings=SETTINGS)
+    def set(self, settings: AppSettings) -> None:
+        self.world.change(settings=settings)
+
+    @precondition(lambda self: self.world.app.release > 1)
+    @rule()
+    def cancel(self) -> None:
+        """The API lets a user cancel what has not settled."""
+        filed = self.world.rollouts.get(self.world.app.release)
+        if filed is None or not filed.document.settled:
+            self.world.cancel()
+
+    @precondition(lambda self: self.world.capacity is not None)
+    @rule(by=st.sampled_from([-64 * MIB, 64 * MIB]))
+    def another_app_grows(self, by: int) -> None:
+        assert self.world.capacity is not None
+        self.world.capacity += by
 
     @rule(slowly=st.booleans())
     def look(self, slowly: bool) -> None:
@@ -66,12 +110,42 @@ class Deploys(RuleBasedStateMachine):
         id_ = data.draw(st.sampled_from(sorted(self.world.containers)))
         getattr(self.world, what)(id_)
 
-    @rule(present=st.booleans())
-    def route(self, present: bool) -> None:
-        self.world.router_present = present
+    @precondition(lambda self: self.world.containers)
+    @rule(data=st.data(), what=st.sampled_from(["sick", "deaf"]), ails=st.booleans())
+    def ail(self, data: st.DataObject, what: str, ails: bool) -> None:
+        """It stops being live, or passing its check; or it is well again."""
+        id_ = data.draw(st.sampled_from(sorted(self.world.containers)))
+        ailing: set[str] = getattr(self.world, what)
+        ailing.add(id_) if ails else ailing.discard(id_)
+        self.world.check(id_)
+
+    @rule(data=st.data(), present=st.booleans())
+    def route(self, data: st.DataObject, present: bool) -> None:
+        data.draw(st.sampled_from(self.world.proxies)).present = present
         self.world.route()
 
-    @rule(seconds=st.sampled_from([0.1, 5.0, 31.0, 61.0]))
+    @rule(data=st.data(), requests=st.integers(0, 2), websockets=st.integers(0, 2))
+    def use(self, data: st.DataObject, requests: int, websockets: int) -> None:
+        """Users have connections to an instance that gets their requests."""
+        proxy = data.draw(st.sampled_from(self.world.proxies))
+        if proxy.rotation & self.world.containers.keys():
+            id_ = data.draw(st.sampled_from(sorted(proxy.rotation & self.world.containers.keys())))
+            proxy.requests[id_], proxy.websockets[id_] = requests, websockets
+
+    @rule()
+    def answer_requests(self) -> None:
+        self.world.answer_requests()
+
+    @rule(data=st.data(), suspects=st.booleans())
+    def suspect(self, data: st.DataObject, suspects: bool) -> None:
+        proxy = data.draw(st.sampled_from(self.world.proxies))
+        if suspects and proxy.rotation:
+            proxy.suspects[data.draw(st.sampled_from(sorted(proxy.rotation)))] = self.world.now
+        else:
+            proxy.suspects.clear()
+        self.world.route()
+
+    @rule(seconds=st.sampled_from([0.1, 5.0, 31.0, 61.0, 301.0]))
     def pass_time(self, seconds: float) -> None:
         self.world.pass_time(seconds)
 
@@ -89,13 +163,25 @@ class Deploys(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
+        self.world.sick.clear()
+        self.world.deaf.clear()
         self.world.come_to_rest()
         self.check_rest()
 
     def check_rest(self) -> None:
-        """At rest the record of the wanted release says what is so."""
+        """At rest the record of the wanted release says what is so, and the others how they ended."""
         world = self.world
         assert world.retiring == {}
+        for filed in world.rollouts.values():
+            assert filed.document.settled
+            assert len(filed.document.instances) <= KEPT
+            assert all(seen.retired is None or seen.stopped for seen in filed.document.instances.values())
+            if filed.document.phase == "cancelled":
+                assert filed.document.reason == "cancelled by ann"
+        if world.app.release not in world.rollouts:
+            assert world.app.release == 1
+            assert world.containers == {}
+            return
         record = world.rollouts[world.app.release].document
         assert record.settled
         assert record.intent == world.app_revision
@@ -116,7 +202,7 @@ class Deploys(RuleBasedStateMachine):
             assert identity.release == world.app.release
             assert identity.generation >= world.app.generation(identity.type, identity.number)
             counts[identity.type] += 1
-        wanted = {type_: world.app.formation.get(type_, 0) for type_ in counts}
+        wanted = {type_: world.app.formation.get(type_, 0) if world.app.release > 1 else 0 for type_ in counts}
         assert counts == wanted
 
 
