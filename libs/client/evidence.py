@@ -36,7 +36,7 @@ def outcome(release: Release) -> str:
     match release.phase:
         case "done":
             took = seconds_taken(release)
-            return f"{name} is out" if took is None else f"{name} is out, {took:.1f}s after it was asked for"
+            return f"{name} is out" if took is None else f"{name} is out, {took:.3f}s after it was asked for"
         case "failed":
             return f"{name} failed: {reason or 'nobody knows why'}"
         case "cancelled":

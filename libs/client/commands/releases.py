@@ -103,7 +103,7 @@ def show(screen: Screen, app: str, release: Release) -> None:
 
 def cells(evidence: Evidence) -> tuple[str, ...]:
     """A phase, how long it took, and what is to be said of it."""
-    seconds = "" if evidence.seconds is None else f"{evidence.seconds:.1f}"
+    seconds = "" if evidence.seconds is None else f"{evidence.seconds:.3f}"
     return (evidence.phase, seconds, *([evidence.note] if evidence.note else []))
 
 

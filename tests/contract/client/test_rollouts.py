@@ -69,7 +69,7 @@ async def test_a_rollout_is_followed_to_its_end(paper: Deis, stand_in: StandIn) 
         "starting    1/2 ready; waits for web.2 to start",
         "routing     2/2 ready",
         "done        2/2 ready",
-        "v2 is out, 3.2s after it was asked for",
+        "v2 is out, 3.250s after it was asked for",
     ]
     assert told.err == ""
 
@@ -239,7 +239,7 @@ async def test_a_release_is_shown_with_its_evidence(paper: Deis, stand_in: Stand
         f"asked:     {ASKED}\n"
         "in place:  no room for one more beside 2 of 512M\n"
         "\n--- Phases:\n"
-        "starting\t2.0\tweb.1 to pass its check\n"
+        "starting\t2.040\tweb.1 to pass its check\n"
         "\n--- Instances:\n"
         "web.1 (v2) on n1: running +1.250s, ready +2.250s\n"
         "web.2 (v2) on n1: running +1.250s, ready +2.250s\n"

@@ -118,7 +118,7 @@ def test_progress_counts_those_that_come_and_tells_what_is_waited_for() -> None:
         ({"phase": "done"}, "v5 is out"),
         (
             {"phase": "done", "evidence": [{"phase": "starting", "began": at(1), "seconds": 2.25}]},
-            "v5 is out, 3.2s after it was asked for",
+            "v5 is out, 3.250s after it was asked for",
         ),
         ({"phase": "failed", "reason": "web.1 exited with code 1"}, "v5 failed: web.1 exited with code 1"),
         ({"phase": "failed"}, "v5 failed: nobody knows why"),
