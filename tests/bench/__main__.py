@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.bench import checker, idle, logger_lines, routed, router_apply
+from tests.bench import checker, idle, logger_lines, publisher, routed, router_apply
 from tests.bench.report import Row, save, show
 from tests.support.platform import platform
 
@@ -34,7 +34,7 @@ def main() -> None:
     """Measure, show, save."""
     directory = Path(tempfile.mkdtemp(prefix="deis-bench-"))
     try:
-        rows = logger_lines.run() + checker.run() + router_apply.run() + asyncio.run(measure(directory))
+        rows = logger_lines.run() + checker.run() + publisher.run() + router_apply.run() + asyncio.run(measure(directory))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     show(rows)

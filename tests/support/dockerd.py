@@ -131,7 +131,7 @@ class Dockerd:
                 self.ask("DELETE", f"/containers/{container['Id']}", force="1")
             for network in self.ask("GET", "/networks"):
                 if network["Driver"] == "bridge" and network["Name"] != "bridge":
-                    self.ask("DELETE", f"/networks/{network['Id']}")
+                    self._remove_network(network["Id"])
         finally:
             self.stop()
             self._sweep()
@@ -171,6 +171,13 @@ class Dockerd:
             return json.loads(lines[-1]) if lines and lines[-1][0] in "{[" else text
         finally:
             connection.close()
+
+    def _remove_network(self, id_: str) -> None:
+        """Also with what the engine forgot there of a container that was removed while it was about to restart."""
+        for endpoint in self.ask("GET", f"/networks/{id_}")["Containers"].values():
+            body = {"Container": endpoint["Name"], "Force": True}
+            self.ask("POST", f"/networks/{id_}/disconnect", body=body)
+        self.ask("DELETE", f"/networks/{id_}")
 
     def _answers(self) -> bool:
         try:
