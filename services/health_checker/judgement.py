@@ -34,7 +34,7 @@ class Judgement:
         self.was_ready = known is not None and (known.ready or (known.started and target.startup is None))
         self._reason = known.reason if known else ""
         self._live_reason = known.live_reason if known else ""
-        self._before = known.before or known.reason if known else ""
+        self._before = known.before or known.reason.replace(NOT_READY_YET, "") if known else ""
         self._probes = known.probes if known else 0
         self._took = known.took_seconds if known else None
         self._confirmed = known.confirmed if known else None
