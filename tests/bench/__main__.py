@@ -34,7 +34,8 @@ def main() -> None:
     """Measure, show, save."""
     directory = Path(tempfile.mkdtemp(prefix="deis-bench-"))
     try:
-        rows = logger_lines.run() + checker.run() + publisher.run() + router_apply.run() + asyncio.run(measure(directory))
+        rows = [row for part in (logger_lines, checker, publisher, router_apply) for row in part.run()]
+        rows += asyncio.run(measure(directory))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     show(rows)

@@ -17,6 +17,7 @@ from libs.engine import (
     Instance,
     InstanceRefused,
     InstanceSpec,
+    Limits,
     LogPiece,
 )
 from tests.contract.engine.conftest import Driver, Ground
@@ -69,6 +70,14 @@ async def test_a_started_instance_runs_and_shows_who_it_is(engine: Driver) -> No
     assert found.address is not None
     assert found.started is not None
     assert (found.finished, found.exit_code, found.restarts, found.reason) == (None, None, 0, "")
+
+
+async def test_an_instance_shows_its_memory_limit(engine: Driver) -> None:
+    bounded, free = replace(await a_spec(engine), limits=Limits(memory=64 << 20)), await a_spec(engine, number=2)
+    await engine.start(bounded)
+    await engine.start(free)
+    seen = {one.name: one.memory for one in (await engine.instances()).instances}
+    assert seen == {bounded.name: 64 << 20, free.name: None}
 
 
 async def test_starting_twice_at_once_and_again_makes_one(engine: Driver) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
-from libs.engine import EngineUnavailable, ExecTimedOut, InstanceRefused, Limits
+from libs.engine import EngineUnavailable, ExecTimedOut, InstanceRefused
 from tests.contract.engine.conftest import CHATTY, HANGING, Driver, Ground
 from tests.contract.engine.test_engine_contract import DEADLINE, a_spec, in_state
 from tests.support.waiting import eventually
@@ -131,11 +130,3 @@ async def test_an_engine_that_goes_away_makes_the_outcome_unknown(ground: Ground
     with pytest.raises(EngineUnavailable):
         await engine.execute(name, ("true",), seconds=DEADLINE)
     await ground.come_back()
-
-
-async def test_an_instance_shows_its_memory_limit(engine: Driver) -> None:
-    bounded, free = replace(await a_spec(engine), limits=Limits(memory=64 << 20)), await a_spec(engine, number=2)
-    await engine.start(bounded)
-    await engine.start(free)
-    seen = {one.name: one.memory for one in (await engine.instances()).instances}
-    assert seen == {bounded.name: 64 << 20, free.name: None}
