@@ -7,6 +7,10 @@ restarted HAProxy serves the last endpoints before the daemon, or etcd, is there
 Reads `services/`, `retiring/`, `apps/`, `domains/`, `rollouts/` and `mesh/controller/`; writes `routers/<id>` and
 `mesh/router/<id>` (both leased), and its own files under `<home>/router/`.
 
+HAProxy finds crashed instances out by itself, also while this daemon is dead; it tells the daemon, over two datagram
+sockets, of those and of requests that were not answered in time. The daemon suspects such an instance, and lets it back
+when its check has passed since.
+
 It must never withdraw an endpoint because a store, a mirror or a record is absent: only because a writer deleted its
 fact while the rest of the world still stands (`holding`). It must never reload HAProxy for anything that an app does.
 It must never say `in_rotation` or `gone` of what HAProxy has not confirmed.

@@ -25,7 +25,8 @@ from services.router.commands import (
 def diff_servers(backend: str, wanted: Mapping[str, Server], actual: Mapping[str, Server]) -> list[Command]:
     """The commands for one back end. What comes into rotation comes before what leaves it: it is never without any.
 
-    A server that HAProxy found down is up again at once: whether it gets requests is ours to say.
+    A server that HAProxy found down is up again at once unless it is still to be watched: whether another one gets
+    requests is ours to say.
     """
     arriving: list[Command] = []
     leaving: list[Command] = []
@@ -67,7 +68,7 @@ def _diff_server(backend: str, name: str, wanted: Server, have: Server | None) -
     if have.watched is None or have.watched == wanted.watched:
         watch = []
     change = [SetState(backend, name, wanted.state)] if have.state != wanted.state else []
-    up = [] if have.up else [SetUp(backend, name)]
+    up = [] if have.up or wanted.watched else [SetUp(backend, name)]
     if wanted.watched or wanted.state != "ready":
         return [*commands, *change, *watch, *up]
     return [*commands, *watch, *up, *change]  # not watched any more, before it is used again

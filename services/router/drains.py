@@ -25,6 +25,7 @@ Key = tuple[str, str]  # back end and server
 
 SETTLE = 0.05  # seconds after `drain` before the count is believed: a request just routed may not be counted yet
 SOON, LATER = 0.05, 0.25  # seconds between two looks, in the first second and after it
+SELDOM = 1.0  # the same while only WebSockets are waited for
 CUT_AFTER = 60.0  # seconds past the deadline
 
 
@@ -82,11 +83,17 @@ class Drains:
             if not self.leaves:
                 return
             await self._step()
-            youngest = self._clock() - max((leave.since for leave in self.leaves.values()), default=0.0)
             self._again.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(SOON if youngest < 1.0 else LATER):
+                async with asyncio.timeout(self._pause()):
                     await self._again.wait()
+
+    def _pause(self) -> float:
+        youngest = self._clock() - max((leave.since for leave in self.leaves.values()), default=0.0)
+        if youngest < 1.0:
+            return SOON
+        counts = [leave.in_flight for leave in self.leaves.values()]
+        return SELDOM if all(count is not None and count.only_websockets for count in counts) else LATER
 
     def _leaving(self) -> Iterator[Key]:
         for backend, wanted in self._wanted.items():

@@ -18,6 +18,7 @@ log = structlog.get_logger("router")
 
 PATIENCE = 20.0  # seconds for the new worker to take over the sockets
 RETRY = 0.2  # seconds between two looks whether it has
+START = 3.0  # seconds for a master that was just started to answer; its worker does so before
 
 
 class Structural:
@@ -73,7 +74,7 @@ class Structural:
             await self._write()
             log.info("reloading HAProxy: its ports, pool or timeouts were changed", wanted=self._name)
             try:
-                await self._master.reload()
+                await self._reload()
             except HAProxyUnavailable as error:
                 log.error(  # noqa: TRY400 - what to do is said, a traceback adds nothing
                     "HAProxy runs with other settings, and cannot be reloaded: restart it by its supervisor",
@@ -83,3 +84,16 @@ class Structural:
                 return
             self._reloaded_at = self._clock()
             self._haproxy.hang_up()
+
+    async def _reload(self) -> None:
+        """Ask the master for it; raises `HAProxyUnavailable`."""
+        patient_until = self._clock() + START
+        while True:
+            try:
+                await self._master.reload()
+            except HAProxyUnavailable:
+                if self._clock() > patient_until or not self._master.path.exists():
+                    raise
+            else:
+                return
+            await asyncio.sleep(RETRY)

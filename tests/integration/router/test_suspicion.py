@@ -7,7 +7,7 @@ import socket
 from libs.keyspace.document import now
 from libs.keyspace.records import RouterView
 from tests.integration.router.backends import Backend, backends
-from tests.integration.router.clients import load
+from tests.integration.router.clients import echo, load, websocket
 from tests.integration.router.mesh import Mesh
 from tests.support.waiting import eventually
 
@@ -81,6 +81,21 @@ async def test_an_instance_that_was_found_down_without_the_daemon_is_suspect_onc
         async with mesh.running():
             await mesh.says("two", "suspect")
             await eventually(lambda: mesh.in_haproxy("two").state == "drain")
+
+
+async def test_an_instance_whose_fall_nobody_told_of_is_suspect_at_the_next_look(mesh: Mesh) -> None:
+    async with backends("one", "two", "more") as (one, two, more), mesh.running():
+        await serve_both(mesh, one, two)
+        await watched(mesh, "one", "two")
+        (mesh.haproxy.home / "alerts.sock").unlink()
+        async with load(mesh.haproxy.port, HOST) as seen:
+            await two.kill()
+            await eventually(lambda: not mesh.in_haproxy("two").up)
+            mesh.haproxy.ask("add server app0/more 127.0.0.1:1")  # so that adding it is refused, and we look
+            await mesh.publish("shop", "more", more)
+            await mesh.says("two", "suspect")
+            await eventually(lambda: mesh.in_haproxy("two").state == "drain")
+        assert seen.failures == []
 
 
 async def test_an_only_instance_that_restarts_is_waited_for(mesh: Mesh) -> None:
@@ -202,9 +217,10 @@ async def test_each_app_has_its_own_timeout_and_websockets_do_not(mesh: Mesh) ->
         await mesh.answers(HOST, "one")
         await mesh.answers("blog.example.test", "two")
         pid = mesh.haproxy.ask("show info")
-        async with asyncio.TaskGroup() as group:
+        async with websocket(mesh.haproxy.port, HOST) as stream, asyncio.TaskGroup() as group:
             patient = group.create_task(mesh.get("blog.example.test", "/slow"))
             assert (await mesh.get(HOST, "/slow")).status == 504
+            assert await echo(stream, b"silent for longer") == b"silent for longer"
             await mesh.app("shop")
             await eventually(lambda: "shop" not in mesh.haproxy.ask(f"show map {mesh.haproxy.home}/timeouts.map"))
             slow = group.create_task(mesh.get(HOST, "/slow"))
