@@ -31,6 +31,8 @@ def take_up(view: View) -> Rollout:
             fallback=release_to_go_back_to(view, None),
         )
     record = filed.document
+    if record.asked == view.app.updated:  # the app's record changed, and asks for nothing else: a setting, its owner
+        record = record.changed(intent=view.revision)
     if record.intent < view.revision:
         begun = reopened(view, record)
         return begun.changed(routers=routers, fallback=release_to_go_back_to(view, None))

@@ -113,9 +113,7 @@ class AppsResource(Resource):
             raise Forbidden
         if self._c.picture.users.mirror.get(owner) is None:
             raise NotFound
-        stored = await self._apps.update(
-            lambda present: self._same(app, present).changed(owner=owner, updated=now()), app.id
-        )
+        stored = await self._apps.update(lambda present: self._same(app, present).changed(owner=owner), app.id)
         if stored is None:
             raise NotFound
         await self._c.picture.apps.reach(stored.revision)

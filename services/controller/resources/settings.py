@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from libs.keyspace.document import now
 from libs.keyspace.records import App, AppSettings
 from libs.store.shelf import Shelf
 from libs.web import as_json
@@ -33,7 +32,7 @@ class SettingsResource(Resource):
         return as_json(shape(self._c.app(call)))
 
     async def change(self, call: Call) -> web.Response:
-        """Change the settings that the body names."""
+        """Change the settings that the body names. The app's `updated` is of what it runs: this begins no rollout."""
         app = self._c.app(call)
         change = read_settings(await call.body())
         before = app.settings
@@ -44,7 +43,7 @@ class SettingsResource(Resource):
                 raise NotFound
             before = present.settings
             after = changed(present.settings, change)
-            return present if after == present.settings else present.changed(settings=after, updated=now())
+            return present if after == present.settings else present.changed(settings=after)  # `updated` stays
 
         stored = await self._apps.update(merge, app.id)
         if stored is None:
