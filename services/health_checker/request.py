@@ -1,9 +1,10 @@
-"""One HTTP/1.1 request as bytes, and the status in what comes back (RFC 9112). No I/O."""
+"""One HTTP/1.1 request as bytes, and the head of what comes back (RFC 9112). No I/O."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from libs.keyspace.records import HttpHeader
@@ -12,11 +13,13 @@ from services.health_checker.endpoint import Endpoint
 AS_WRITTEN = "/%?:@!$&'()*+,;=[]~"  # of a user's path; what could not stand in a request line is encoded
 LONGEST_HEAD = 64 * 1024  # bytes
 SWITCHING_PROTOCOLS = 101
+WITHOUT_BODY = frozenset({SWITCHING_PROTOCOLS, 204, 304})
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BREAKS = re.compile(r"[\r\n\0]")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: [^\r\n]*)?\r?\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
+_LENGTH = re.compile(rb"\r?\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r?\n", re.IGNORECASE)
 _BEGINNING = b"HTTP/1."
 
 
@@ -26,6 +29,14 @@ class NotHttp(ValueError):
 
 class CannotBeSent(ValueError):
     """A header that no request may have; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a response: its status, and how many bytes of its body are still to come (None: it does not say)."""
+
+    status: int
+    missing: int | None
 
 
 def written(endpoint: Endpoint, path: str, headers: Sequence[HttpHeader]) -> bytes:
@@ -43,8 +54,8 @@ def written(endpoint: Endpoint, path: str, headers: Sequence[HttpHeader]) -> byt
     return "\r\n".join((*lines, "", "")).encode(errors="replace")
 
 
-def status_in(answer: bytes) -> int | None:
-    """The status of the response that begins so, None while its head is not complete. Raises `NotHttp`.
+def head_in(answer: bytes) -> Head | None:
+    """The head of the response that begins so, None while it is not complete. Raises `NotHttp`.
 
     Interim responses (1xx, RFC 9110, section 15.2) are passed over.
     """
@@ -59,5 +70,12 @@ def status_in(answer: bytes) -> int | None:
             raise NotHttp
         status = int(line[1])
         if status >= 200 or status == SWITCHING_PROTOCOLS:
-            return status
+            return Head(status, _missing(status, answer[: end.end()], len(answer) - end.end()))
         answer = answer[end.end() :]
+
+
+def _missing(status: int, head: bytes, body: int) -> int | None:
+    if status in WITHOUT_BODY:
+        return 0
+    length = _LENGTH.search(head)
+    return max(int(length[1]) - body, 0) if length else None

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from libs.keyspace.records import Check, HttpAction
 from services.health_checker.connection import connect, open_socket
 from services.health_checker.endpoint import Endpoint, endpoint_of
 from services.health_checker.probe import PASSED, Outcome, Probe
-from services.health_checker.request import CannotBeSent, NotHttp, status_in, written
+from services.health_checker.request import CannotBeSent, Head, NotHttp, head_in, written
 from services.health_checker.settings import HealthCheckerSettings
 from services.health_checker.target import Target
 
 READ_AT_ONCE = 4096  # bytes
+REST_AT_MOST = 64 * 1024  # bytes of a body
+REST_SECONDS = 0.1
 
 
 def in_flight(settings: HealthCheckerSettings) -> int:
@@ -24,7 +27,7 @@ def in_flight(settings: HealthCheckerSettings) -> int:
 
 @asynccontextmanager
 async def open_probe(settings: HealthCheckerSettings) -> AsyncIterator[Probe]:  # noqa: ARG001 - it needs none
-    """A probe that asks over a connection of its own, follows no redirect and leaves the body unread."""
+    """A probe that asks over a connection of its own, follows no redirect and looks at no body."""
     yield get
 
 
@@ -37,16 +40,19 @@ async def get(target: Target, check: Check, action: HttpAction) -> Outcome:
     limit = check.timeout_seconds
     try:
         request = written(endpoint, path, action.headers)
-        async with asyncio.timeout(limit):
-            status = await answered(endpoint, request)
+        with open_socket(endpoint) as sock:
+            async with asyncio.timeout(limit):
+                head = await answered(sock, endpoint, request)
+            if head.missing != 0:
+                await hear_out(sock, head.missing)
     except TimeoutError:
         return Outcome(passed=False, reason=f"GET {path} got no answer from {endpoint} within {limit:g} s")
     except (EOFError, NotHttp, CannotBeSent, OSError) as error:
         return failure(error, endpoint, path)
     low, high = action.expected
-    if low <= status <= high:
+    if low <= head.status <= high:
         return PASSED
-    return Outcome(passed=False, reason=f"GET {path} answered {status}, wants {low}–{high}")  # noqa: RUF001 - a range
+    return Outcome(passed=False, reason=f"GET {path} answered {head.status}, wants {low}–{high}")  # noqa: RUF001 - a range
 
 
 def failure(error: EOFError | NotHttp | CannotBeSent | OSError, endpoint: Endpoint, path: str) -> Outcome:
@@ -63,17 +69,26 @@ def failure(error: EOFError | NotHttp | CannotBeSent | OSError, endpoint: Endpoi
     return Outcome(passed=False, reason=reason)
 
 
-async def answered(endpoint: Endpoint, request: bytes) -> int:
-    """The status of the answer. Raises `OSError`, `NotHttp`, and `EOFError` where the other side hung up."""
+async def answered(sock: socket.socket, endpoint: Endpoint, request: bytes) -> Head:
+    """The head of the answer. Raises `OSError`, `NotHttp`, and `EOFError` where the other side hung up."""
     loop = asyncio.get_running_loop()
-    with open_socket(endpoint) as sock:
-        if error := await connect(sock, endpoint):
-            raise OSError(error, "")
-        await loop.sock_sendall(sock, request)
-        answer = b""
-        while (status := status_in(answer)) is None:
-            piece = await loop.sock_recv(sock, READ_AT_ONCE)
-            if not piece:
-                raise EOFError
-            answer += piece
-        return status
+    if error := await connect(sock, endpoint):
+        raise OSError(error, "")
+    await loop.sock_sendall(sock, request)
+    answer = b""
+    while (head := head_in(answer)) is None:
+        piece = await loop.sock_recv(sock, READ_AT_ONCE)
+        if not piece:
+            raise EOFError
+        answer += piece
+    return head
+
+
+async def hear_out(sock: socket.socket, missing: int | None) -> None:
+    """Take the rest of a short answer: who hangs up in the middle has many a server log an error."""
+    loop = asyncio.get_running_loop()
+    rest = REST_AT_MOST if missing is None else min(missing, REST_AT_MOST)
+    with suppress(TimeoutError, OSError):
+        async with asyncio.timeout(REST_SECONDS):
+            while rest > 0 and (piece := await loop.sock_recv(sock, READ_AT_ONCE)):
+                rest -= len(piece)

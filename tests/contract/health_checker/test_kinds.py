@@ -19,6 +19,7 @@ from services.health_checker.prober import Prober
 from services.health_checker.settings import HealthCheckerSettings
 from services.health_checker.target import Target
 from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -208,6 +209,25 @@ async def test_a_body_without_end_is_not_waited_for() -> None:
 
     async with talking(pour) as port:
         assert await probe(HTTP.changed(timeout_seconds=20), port=port) == PASSED
+
+
+async def test_a_server_that_sends_its_head_first_can_send_its_short_body_too() -> None:
+    sent: list[bool] = []
+
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await writer.drain()
+        for _ in range(3):
+            await asyncio.sleep(0)
+            writer.write(b"still here\n")
+            await writer.drain()
+        writer.write_eof()
+        sent.append(await reader.read() == b"")  # not a reset
+
+    async with talking(slowly) as port:
+        assert await probe(HTTP.changed(timeout_seconds=20), port=port) == PASSED
+        await eventually(lambda: sent == [True])
 
 
 async def test_a_silent_server_does_not_pass() -> None:

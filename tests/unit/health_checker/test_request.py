@@ -8,10 +8,15 @@ from hypothesis import strategies as st
 
 from libs.keyspace.records import HttpHeader
 from services.health_checker.endpoint import Endpoint
-from services.health_checker.request import LONGEST_HEAD, CannotBeSent, NotHttp, status_in, written
+from services.health_checker.request import LONGEST_HEAD, CannotBeSent, Head, NotHttp, head_in, written
 
 HERE = Endpoint(ip_address("10.1.0.2"), 5000)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def status_in(answer: bytes) -> int | None:
+    head = head_in(answer)
+    return head.status if head else None
 
 
 def header(name: str, value: str) -> HttpHeader:
@@ -60,6 +65,24 @@ def test_a_header_that_would_break_the_request_is_refused(bad: HttpHeader) -> No
 @given(st.integers(0, len(OK)))
 def test_the_status_is_known_once_the_head_is_complete(length: int) -> None:
     assert status_in(OK[:length]) == (200 if length >= len(OK) - 2 else None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "missing"),
+    [
+        (OK, 0),
+        (OK[:-1], 1),
+        (OK + b"more", 0),
+        (OK.replace(b"Content-Length: ", b"A: b\r\ncontent-length:"), 0),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", None),
+        (b"HTTP/1.1 200 OK\r\nX-Content-Length: 9\r\n\r\n", None),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", None),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", 0),
+        (b"HTTP/1.1 100 Continue\r\nContent-Length: 7\r\n\r\n" + OK, 0),
+    ],
+)
+def test_it_is_known_how_much_of_a_body_is_still_to_come(answer: bytes, missing: int | None) -> None:
+    assert head_in(answer) == Head(204 if b" 204 " in answer else 200, missing)
 
 
 def test_interim_responses_are_passed_over() -> None:
