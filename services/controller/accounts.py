@@ -163,7 +163,11 @@ class Accounts:
             raise BadFields(non_field_errors=BAD_LOGIN)
         if not user.is_active:
             raise BadFields(non_field_errors=DISABLED)
-        return await self._new_token(username)
+        token = await self._new_token(username)
+        stored = await self._users.update(lambda present: present.changed(last_login=now()), username)
+        if stored is not None:
+            await self._picture.users.reach(stored.revision)
+        return token
 
     async def set_password(self, body: Body, asking: User) -> None:
         """Change one's own password, knowing it, or as a superuser anyone's. Tokens stay as they are."""

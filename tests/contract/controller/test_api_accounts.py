@@ -92,6 +92,15 @@ async def test_missing_fields_are_all_named(api: Api) -> None:
     assert answer.json == {"username": required, "password": required}
 
 
+async def test_a_login_is_remembered(api: Api) -> None:
+    joined = (await register(api.client)).json
+    assert joined["last_login"] == joined["date_joined"]
+    await api.client("POST", "/v1/auth/login/", {"username": "bob", "password": "nope"})
+    answer = await api.client("POST", "/v1/auth/login/", {"username": "bob", "password": "pw"})
+    shown = (await api.client.with_token(answer.json["token"])("GET", "/v1/auth/whoami")).json
+    assert shown["last_login"] > shown["date_joined"] == joined["date_joined"]
+
+
 async def test_a_name_is_one_users(api: Api) -> None:
     await register(api.client)
     answer = await register(api.client)
