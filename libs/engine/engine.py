@@ -210,7 +210,8 @@ class Exec(Protocol):
     async def execute(self, name: str, command: tuple[str, ...], *, seconds: float) -> Executed:
         """Run it as the instance's own process would: its user, environment and folder.
 
-        Raises `ExecTimedOut` after `seconds` (the command is killed where that can be done), `InstanceRefused` where it
-        cannot be run there: no such program, the instance does not run or is absent.
+        Raises `ExecTimedOut` after `seconds` from its beginning (it is killed with its children where that can be
+        done), `InstanceRefused` where it cannot be run there: no such program, the instance does not run or is absent.
+        Who is cancelled meanwhile ends the command, too.
         """
         ...

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,19 @@ async def started(docker: DockerEngine) -> InstanceSpec:
     spec = instance()
     await docker.start(spec)
     return spec
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def open_files() -> int:
@@ -93,7 +108,7 @@ async def test_a_command_that_cannot_be_ended_holds_up_the_next_one_in_its_insta
     with pytest.raises(InstanceRefused, match="over its time"):
         await docker.execute(stuck.name, ("true",), seconds=DEADLINE)
     assert (await docker.execute(other.name, ("true",), seconds=DEADLINE)).code == 0
-    os.kill(docker_engine.ask("GET", f"/exec/{left}/json")["Pid"], 9)
+    os.kill(docker_engine.ask("GET", f"/exec/{left}/json")["Pid"], signal.SIGKILL)
 
     async def again() -> bool:
         try:
@@ -102,6 +117,23 @@ async def test_a_command_that_cannot_be_ended_holds_up_the_next_one_in_its_insta
             return False
 
     await eventually(again, within=DEADLINE)
+
+
+async def test_what_the_engine_needs_to_begin_is_not_the_commands_time(
+    docker_engine: Dockerd, docker: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "BEGIN_SECONDS", 0.5)
+    spec = await started(docker)
+    shim = parent_of(docker_engine.inspect(spec.name)["State"]["Pid"])  # begins what is executed
+    with stopped(shim), pytest.raises(EngineUnavailable, match="did not begin"):
+        await docker.execute(spec.name, ("sleep", "1000"), seconds=0.01)
+    monkeypatch.undo()
+    running = ("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+
+    async def alone() -> bool:
+        return "sleep 1000 " not in (await docker.execute(spec.name, running, seconds=DEADLINE)).output
+
+    await eventually(alone, within=DEADLINE)
 
 
 async def test_an_engine_that_was_restarted_meanwhile_does_not_know_the_outcome(

@@ -14,9 +14,11 @@ from libs.engine.engine import Executed
 from libs.engine.errors import EngineUnavailable, ExecTimedOut, InstanceRefused
 from libs.engine.output import TOLD_BYTES, tail
 
-# The engine ends the output a moment before it knows the exit code; how often it is asked for it.
+# The engine answers before it has begun a command, and ends the output before it knows the exit code: it is asked so
+# often. While it begins one in a container, it does not answer (20.10).
 FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.005, 0.2
 LOOK_SECONDS = 4.0  # for the engine to answer that
+BEGIN_SECONDS = 10.0  # for the engine to begin a command
 ENDING_SECONDS = 5.0  # for finding and ending a command whose time is over
 LINGERING_KEPT = 1000
 
@@ -37,20 +39,19 @@ class DockerExec:
         self._lingering: dict[str, str] = {}  # a command that could not be ended, by container id
 
     async def execute(self, name: str, command: tuple[str, ...], *, seconds: float) -> Executed:
-        """See `Exec.execute`. The time counts from the engine's answer that it begins."""
+        """See `Exec.execute`. The time counts from the command's beginning: what the engine needs before is not its."""
         there = await self._own(name)
         if there is None:
             raise InstanceRefused(name, f"No such container: {name}")
         container = there["Id"]
         if (before := self._lingering.get(container)) is not None:
-            earlier = await self._inspect(before)
-            if earlier is not None and not ended(earlier):
+            await self._end(before, container)
+            if container in self._lingering:
                 raise InstanceRefused(name, "an earlier command there is over its time, and cannot be ended from here")
-            self._lingering.pop(container, None)
         id_ = await self._create(name, container, command)
         output = bytearray()
         try:
-            found = await self._run(name, id_, output, seconds)
+            found = await self._run(there, id_, output, seconds)
         except TimeoutError as error:
             by_itself = await self._end(id_, container)
             if by_itself is None:
@@ -77,30 +78,38 @@ class DockerExec:
             raise EngineUnavailable(f"the engine would not prepare a command in {name}: {refusal}") from refusal
         return made["Id"]
 
-    async def _run(self, name: str, id_: str, output: bytearray, seconds: float) -> Found:
+    async def _run(self, there: Found, id_: str, output: bytearray, seconds: float) -> Found:
         """Start it, and read it to its end. Raises `TimeoutError`."""
-        frames = FrameReader()
+        name, frames = there["Name"].removeprefix("/"), FrameReader()
         body = {"Detach": False, "Tty": False}
         try:
-            async with (
-                self._wire.stream("POST", f"exec/{id_}/start", body=body) as chunks,
-                asyncio.timeout(seconds),
-            ):
-                async for chunk in chunks:
-                    for _, payload in frames.feed(chunk):
-                        output += payload
-                        del output[: -2 * TOLD_BYTES]
-                found = await self._until(id_, ended)
+            async with self._wire.stream("POST", f"exec/{id_}/start", body=body) as chunks:
+                await self._begin(name, id_, there["Id"])
+                async with asyncio.timeout(seconds):
+                    async for chunk in chunks:
+                        for _, payload in frames.feed(chunk):
+                            output += payload
+                            del output[: -2 * TOLD_BYTES]
+                    found = await self._until(id_, ended)
         except Refusal as refusal:
             raise InstanceRefused(name, refusal.words) from refusal
         except BadFrame as error:
             raise EngineUnavailable(str(error)) from error
         if found is not None:
             return found
-        there = await self._own(name)
-        if there is not None and there["State"]["Running"]:
+        now = await self._own(name)
+        if now is not None and now["State"]["Running"]:
             raise EngineUnavailable(f"the engine forgot a command in {name}")  # it was restarted
         raise InstanceRefused(name, "it stopped meanwhile")
+
+    async def _begin(self, name: str, id_: str, container: str) -> None:
+        """Wait until it has begun, or could not."""
+        try:
+            async with asyncio.timeout(BEGIN_SECONDS):
+                await self._until(id_, begun)
+        except (EngineUnavailable, TimeoutError) as error:
+            self._linger(id_, container)  # it may begin yet
+            raise EngineUnavailable(f"the engine did not begin a command in {name} in time") from error
 
     async def _until(self, id_: str, holds: Callable[[Found], bool]) -> Found | None:
         """The command once this holds; None if the engine does not know it (any more)."""
@@ -124,7 +133,7 @@ class DockerExec:
         self._linger(id_, container)
         with suppress(TimeoutError):
             async with asyncio.timeout(ENDING_SECONDS):
-                found = await self._until(id_, lambda found: found["Pid"] > 0 or ended(found))
+                found = await self._until(id_, begun)
                 if found is not None and not ended(found):
                     if not await self._kill(found["Pid"], container):
                         return None
@@ -142,6 +151,11 @@ class DockerExec:
         while len(self._lingering) >= LINGERING_KEPT:
             del self._lingering[next(iter(self._lingering))]
         self._lingering[container] = id_
+
+
+def begun(found: Found) -> bool:
+    """Whether an inspected command has begun, or never will."""
+    return found["Pid"] > 0 or ended(found)
 
 
 def ended(found: Found) -> bool:
