@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.bench import checker, idle, logger_lines, publisher, routed, router_apply
+from tests.bench import checker, deploy, idle, logger_lines, publisher, routed, router_apply
 from tests.bench.report import Row, save, show
 from tests.support.platform import platform
 
@@ -27,7 +27,8 @@ async def measure(directory: Path) -> list[Row]:
         await running.deis("pull", IMAGE, "-a", "bench-idle")
         rows = await idle.run(running)
         await running.deis("destroy", "-a", "bench-idle", "--confirm=bench-idle")
-        return rows + await routed.run(running, IMAGE)
+        rows += await routed.run(running, IMAGE)
+        return rows + await deploy.run(running, IMAGE)
 
 
 def main() -> None:
