@@ -46,7 +46,6 @@ SHORT: list[Callable[[Tenant], Awaitable[object]]] = [
     lambda tenant: tenant.deis("pull", f"{STEADY}:v2"),
     lambda tenant: tenant.deis("config:set", "GREETING=hello"),
     lambda tenant: tenant.deis("restart"),
-    lambda tenant: tenant.deis("rollback"),
 ]
 
 

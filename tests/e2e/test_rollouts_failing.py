@@ -53,14 +53,13 @@ async def test_a_failing_deploy_says_why_and_the_release_before_answers_all_alon
 ) -> None:
     tenant = await settled("cmd=2", startup_limit=5)
     await tenant.healthcheck(cmd=PROBES)
-    before, ids = tenant.rollout.release, {one.id for one in await tenant.up(2)}
+    before = tenant.rollout.release
     async with tenant.platform.users(tenant.party(**FEW)) as crowd:
         told = await deploy(tenant)
         await crowd[tenant.name].more(50)
     unharmed(tenant, crowd[tenant.name])
     assert [reason for reason in reasons if reason not in told] == []
-    assert ids <= {one.id for one in await tenant.up(2)}
-    assert crowd[tenant.name].answers_of(f"v{before + 1}") == 0
+    await tenant.up(2, of=lambda one: one.release == before)
     await told_everywhere(tenant, before + 1, reasons[0])
     assert await shown_current(tenant) == before
 
@@ -101,8 +100,24 @@ async def test_a_cancelled_rollout_ends_where_it_began(settled: Settled) -> None
     assert "409" in await tenant.deis("releases:cancel", check=False)
 
 
-async def test_a_rollout_in_place_replaces_one_at_a_time_and_goes_back_to_what_it_stopped(settled: Settled) -> None:
-    tenant = await settled("cmd=2", surge="0", startup_limit=5, drain_websocket=1)
+async def asked_for(tenant: Tenant) -> None:
+    """In place by the owner's word."""
+    await tenant.settings(surge=0)
+
+
+async def no_room(tenant: Tenant) -> None:
+    """In place since the memory of three is more than the node has."""
+    ((_, node),) = tenant.records.nodes.items()
+    await tenant.deis("limits:set", f"cmd={node.memory * 2 // 5}B")
+
+
+@pytest.mark.parametrize("why", [asked_for, no_room], ids=["asked for", "no room"])
+async def test_a_rollout_in_place_has_no_instance_beyond_the_formation_and_goes_back_to_what_it_stopped(
+    settled: Settled, why: Callable[[Tenant], Awaitable[None]]
+) -> None:
+    tenant = await settled("cmd=2", startup_limit=5, drain_websocket=1)
+    await why(tenant)
+    await tenant.up(2)
     most = 0
 
     def count() -> None:
@@ -113,6 +128,7 @@ async def test_a_rollout_in_place_replaces_one_at_a_time_and_goes_back_to_what_i
     async with tenant.platform.users(tenant.party(**FEW)) as crowd:
         users = crowd[tenant.name]
         await tenant.deis("config:set", "BOOT=1")
+        assert most == 2
         assert tenant.rollout.in_place
         good = tenant.rollout.release
         told = await tenant.deis("config:set", "EXIT=1", check=False)
@@ -120,4 +136,3 @@ async def test_a_rollout_in_place_replaces_one_at_a_time_and_goes_back_to_what_i
         await tenant.up(2, of=lambda one: one.release == good)
         await users.answered_by(f"v{good}", more=50)
     unharmed(tenant, users)
-    assert most == 2

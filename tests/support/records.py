@@ -10,7 +10,7 @@ from typing import Any
 
 from libs.daemon.settings import Settings
 from libs.keyspace import Keyspace
-from libs.keyspace.records import App, Health, Instance, Retiring, Rollout, Router, RouterView, Service
+from libs.keyspace.records import App, Health, Instance, Node, Retiring, Rollout, Router, RouterView, Service
 from libs.store.mirror import Mirror, Moved
 from libs.store.opening import open_driver
 from libs.store.store import Store
@@ -28,6 +28,7 @@ class Records:
         self.retiring: Mirror[Retiring] = Mirror(store, self.keys.retiring)
         self.rollouts: Mirror[Rollout] = Mirror(store, self.keys.rollouts)
         self.routers: Mirror[Router] = Mirror(store, self.keys.routers)
+        self.nodes: Mirror[Node] = Mirror(store, self.keys.nodes)
         self.services: Mirror[Service] = Mirror(store, self.keys.services)
         self.by_address: dict[str, str] = {}  # instance ids
         self.retired: dict[str, Retiring] = {}  # by instance id, the last word on each
@@ -39,7 +40,16 @@ class Records:
     @property
     def mirrors(self) -> tuple[Mirror[Any], ...]:
         """All of them."""
-        return (self.apps, self.instances, self.health, self.retiring, self.rollouts, self.routers, self.services)
+        return (
+            self.apps,
+            self.nodes,
+            self.instances,
+            self.health,
+            self.retiring,
+            self.rollouts,
+            self.routers,
+            self.services,
+        )
 
     def instance(self, id_: str) -> Instance | None:
         """The record of an instance that is there."""
