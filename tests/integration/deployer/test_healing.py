@@ -129,7 +129,8 @@ async def test_a_router_that_is_away_keeps_who_hangs_where_it_is(platform: Memor
     assert await platform.retiring() == []
     platform.agents.routing = True
     await eventually(lambda: _over(platform, app, "replaced"))
-    assert await platform.up(app) == ["v2 cmd.1"]
+    await platform.only("v2 cmd.1", app=app)
+    assert old not in {i.identity.id for i in await platform.there()}
 
 
 async def test_a_crash_loop_is_an_alarm_with_its_reason_and_last_lines(platform: MemoryPlatform) -> None:
