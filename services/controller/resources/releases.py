@@ -101,6 +101,9 @@ class ReleasesResource(Resource):
         cancelling = await self._c.cancels.cancel(app, number, call.user.username, instances)
         await self._c.picture.apps.reach(cancelling.revision)
         await self._c.settling.cancelled(app, cancelling)
+        if self._c.picture.rollouts.mirror.get(app.uuid, cancelling.version) is None:  # else the deployer told of it
+            words = f"v{cancelling.version} was cancelled by {call.user.username} before it was begun"
+            await self._c.events.record(app, "cancelled", call.user.username, words, release=cancelling.version)
         return as_json({"version": cancelling.version, "back_to": cancelling.back_to})
 
     def _shape(self, app: App) -> Callable[[Release], shapes.Shape]:

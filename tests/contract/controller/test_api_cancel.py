@@ -124,6 +124,8 @@ async def test_a_deploy_that_no_deployer_has_begun_is_cancelled_at_once(api: Api
     assert asked.result().json == {"detail": "v2 was cancelled by admin; nothing runs"}
     listed = (await admin("GET", f"{app}/releases")).json["results"]
     assert [one["state"] for one in listed] == ["cancelled", "current"]
+    event = (await admin("GET", f"{app}/events")).json["results"][0]
+    assert (event["kind"], event["message"]) == ("cancelled", "v2 was cancelled by admin before it was begun")
 
 
 async def test_a_change_under_a_cancelled_one_is_told_what_runs(api: Api, admin: Client, built: str) -> None:
