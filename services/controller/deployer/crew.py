@@ -60,6 +60,7 @@ def muster(view: View, draft: Rollout) -> Crew:
     assert view.build is not None
     entries = [mark_running(view, entry) for entry in draft.planned if not _over(view, entry)]
     known = {entry.id for entry in entries}
+    known |= draft.instances.keys()  # those that were planned and are not: what is left of a failed attempt
     newcomers = [i for i in view.live.values() if i.identity.release == draft.release and i.identity.id not in known]
     wanted = _wanted(view, [entry for entry in draft.planned if entry.id not in view.retiring])
     slots = frozenset(wanted)

@@ -117,7 +117,8 @@ def _reason(scene: _Scene, instance: Instance, out: Intentions) -> str:
     """Why it retires now; empty while it stays."""
     view, draft = scene.view, scene.draft
     slot, own = _slot(instance), instance.identity.release == draft.release
-    if not own and never_served(view, instance) and is_unproven(view, instance):
+    planned = any(entry.id == instance.identity.id for entry in draft.planned)
+    if not planned and never_served(view, instance) and is_unproven(view, instance):
         return "failed or superseded"
     if slot[0] not in scene.wanted:
         if own:

@@ -33,7 +33,7 @@ def roll(view: View, draft: Rollout, out: Intentions, fresh: Callable[[], str]) 
     enlisted = enlist(view, imaged, crew, fresh, out)
     staying, in_place = leave(view, imaged, crew, enlisted.tight, out)
     planned = in_order((*crew.entries, *enlisted.entries.values()))
-    for entry in planned:
+    for entry in (*crew.current.values(), *enlisted.entries.values()):
         start(view, imaged, entry, out)
     phase = _phase(view, crew, out, staying)
     drafted = imaged.changed(planned=planned, in_place=imaged.in_place or in_place)

@@ -89,6 +89,8 @@ class World:
 
     def change(self, **fields: object) -> None:
         self.revision += 1
+        if fields.keys() - {"settings"}:
+            fields["updated"] = self.now + timedelta(microseconds=self.revision)
         self.app = self.app.changed(**fields)
         self.app_revision = self.revision
         self.promises.begin(self.serving())
@@ -134,7 +136,7 @@ class World:
             for entry in filed.document.planned
             if entry.replaces or not filed.document.settled
         }
-        ready = {id_ for id_ in self.containers if self.ready(id_)}
+        ready = {id_ for id_, i in self.containers.items() if i.port is not None and self.ready(id_)}
         for proxy in self.proxies:
             for id_ in proxy.requests.keys() | proxy.websockets.keys() | proxy.suspects.keys():
                 if id_ not in self.containers or self.containers[id_].state not in UP:
@@ -373,7 +375,7 @@ class World:
         for type_ in {entry.type for entry in new if not entry.replaces and not entry.established}:
             count = counts.get(type_, 0)
             crowd = Crowd(
-                [entry for entry in document.planned if entry.type == type_],
+                [entry for entry in document.planned if entry.type == type_ and self._is_current(entry)],
                 [i for i in self.containers.values() if i.identity.type == type_ and i.state in UP],
                 {id_: record for id_, (_, record) in self.retiring.items()},
                 self.proxies,
@@ -383,11 +385,17 @@ class World:
             need, room = self._bytes(type_), self.free()
             if need and room is not None and need * min(len(new), counted - count) > max(0, room):
                 raise Broken(f"a surge of {type_} needs {need} bytes, where {room} are free")
-        coming = [entry for entry in document.planned if not entry.established and not self._serves(entry.id)]
-        if new and settings.parallel is not None and len(coming) > settings.parallel:
-            old = [entry for entry in coming if entry.id in known]
-            if len(coming) > len(old) and len(coming) > settings.parallel:
-                raise Broken(f"{len(coming)} are on their way up, where {settings.parallel} may be")
+        coming = [
+            entry
+            for entry in document.planned
+            if not (entry.established or entry.id in self.retiring or self._serves(entry.id))
+            and self._is_current(entry)
+        ]
+        if settings.parallel is not None and len(coming) > settings.parallel and any(e.id not in known for e in coming):
+            raise Broken(f"{len(coming)} are on their way up, where {settings.parallel} may be")
+
+    def _is_current(self, entry: r.Planned) -> bool:
+        return entry.generation >= self.app.generation(entry.type, entry.number)
 
     def _bytes(self, type_: str) -> int | None:
         limit = self.memory.get(type_)

@@ -139,7 +139,7 @@ class Deploys(RuleBasedStateMachine):
     @rule(data=st.data(), suspects=st.booleans())
     def suspect(self, data: st.DataObject, suspects: bool) -> None:
         proxy = data.draw(st.sampled_from(self.world.proxies))
-        if suspects and proxy.rotation:
+        if suspects and proxy.present and proxy.rotation:
             proxy.suspects[data.draw(st.sampled_from(sorted(proxy.rotation)))] = self.world.now
         else:
             proxy.suspects.clear()
