@@ -45,7 +45,7 @@ def read(line: str) -> Failure | None:
     if found := _FAILED.fullmatch(line.strip()):
         backend, name, milliseconds = found.groups()
         seconds = int(milliseconds) / 1000
-        return Failure(backend, name, f"no answer within {seconds:.3g} s", ago=seconds)
+        return Failure(backend, name, f"no answer within {int(seconds)} s", ago=seconds)
     return None
 
 

@@ -23,7 +23,9 @@ class RouterSettings(Settings):
     router_trusted: str = Field(
         "", description="networks (CIDR, comma separated) of balancers in front, whose X-Forwarded-* headers are kept"
     )
-    router_timeout_seconds: int = Field(1300, ge=1, description="how long a request may be silent")
+    router_timeout_seconds: int = Field(
+        1300, ge=1, description="how long a request may be silent, of an app that sets nothing else"
+    )
     router_tunnel_seconds: int = Field(3600, ge=1, description="how long a WebSocket may be silent")
     router_drain_seconds: float = Field(
         300.0, ge=0, description="longest drain of an endpoint that was withdrawn without a deadline of its own"

@@ -13,7 +13,7 @@ from services.router import picture
 from services.router.actual import Server
 from services.router.claims import Claims
 from services.router.holding import Holding
-from services.router.names import CONTROLLER
+from services.router.names import CONTROLLER, is_name
 from services.router.suspicions import Suspicions
 
 D = TypeVar("D", bound=Document)
@@ -107,16 +107,16 @@ class Wanted:
         """The published servers of an app."""
         if app == CONTROLLER:
             return picture.controller_servers({parts[1]: member for parts, member in self._controllers.items()})
-        return picture.app_servers(
-            self._published.get(app, {}), self.retiring, self._claims.holds, self._suspicions.found
-        )
+        if not is_name(app):
+            return {}
+        published = self._published.get(app, {})
+        return picture.app_servers(published, self.retiring, self._claims.holds, self._suspicions.found)
 
     def timeout(self, app: str) -> str | None:
         """How long an app's requests may be silent, in milliseconds; None: the router's own."""
         record = self._records.get(app)
-        if record is None or record.settings.response_timeout_seconds is None:
-            return None
-        return str(min(record.settings.response_timeout_seconds, LONGEST_TIMEOUT) * 1000)
+        seconds = record.settings.response_timeout_seconds if record is not None and is_name(app) else None
+        return None if seconds is None else str(min(seconds, LONGEST_TIMEOUT) * 1000)
 
     def hosts(self) -> dict[str, str]:
         """The map of hosts."""
@@ -179,7 +179,7 @@ class Wanted:
         self._unlawful.discard((app, instance))
         if service is not None:
             endpoints[instance] = service
-            if not picture.lawful(instance, service):
+            if not (is_name(app) and picture.lawful(instance, service)):
                 self._unlawful.add((app, instance))
         self._count += len(endpoints)
         if not endpoints:

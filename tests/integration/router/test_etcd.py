@@ -8,6 +8,7 @@ from libs.daemon import Daemon, supervise
 from libs.keyspace import Keyspace
 from libs.keyspace.document import now
 from libs.keyspace.records import App, Router, Service
+from libs.store.errors import StoreUnavailable
 from libs.store.opening import open_store
 from libs.store.shelf import Shelf
 from libs.store.store import Store
@@ -70,8 +71,12 @@ async def test_traffic_flows_while_etcd_is_killed_and_changes_go_on_after_it(
         assert seen.failures == []
 
         async def written() -> bool:
-            await publish(writer, "two", two)
-            return await Shelf(writer, KEYS.services).delete("shop", "one")
+            try:
+                await publish(writer, "two", two)
+                await Shelf(writer, KEYS.services).delete("shop", "one")
+            except StoreUnavailable:  # it is only just started again
+                return False
+            return True
 
         await eventually(written)
         await answered_by(haproxy.port, "two")

@@ -126,8 +126,10 @@ async def test_names_that_would_be_commands_reach_no_haproxy(mesh: Mesh) -> None
         await mesh.app("shop")
         await mesh.domain("a.test x; del map #0", "shop")
         await mesh.publish("shop", "one; disable frontend http", one)
+        await mesh.app("blog x; disable frontend http", timeout=1)
+        await mesh.publish("blog x; disable frontend http", "two", one)
         await mesh.publish("shop", "one", one)
         await mesh.answers("shop.example.test", "one")
         assert mesh.servers() == {"one"}
-        assert mesh.metric("deis_router_bad_records") == 1
+        assert mesh.metric("deis_router_bad_records") == 2
         assert mesh.metric("deis_router_commands_refused") == 0

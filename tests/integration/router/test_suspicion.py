@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 
 from libs.keyspace.document import now
@@ -123,7 +124,7 @@ async def test_a_hung_instance_leaves_and_comes_back_by_a_confirmation_alone(mes
         await serve_both(mesh, one, two, timeout=1)
         await mesh.status(HOST, 200)
         view = await hang(mesh, two)
-        assert view.reason == "no answer within 1 s"
+        assert re.fullmatch("no answer within [0-9]+ s", view.reason)
         assert view.since is not None
         await eventually(lambda: mesh.in_haproxy("two").state == "drain")
         for _ in range(10):
