@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from libs.engine import InstanceSpec
-from libs.engine.drivers.docker import DockerEngine
+from libs.engine.drivers.docker import DockerEngine, stopping
 from libs.engine.drivers.docker.wire import json_values
 from tests.integration.engine.conftest import Open, instance
 from tests.support.dockerd import Dockerd
@@ -137,6 +137,17 @@ async def test_a_signal_that_is_not_the_images_stop_signal_does_not_count(
     await eventually(lambda: said(docker, spec, "QUIT"), within=DEADLINE)
     await docker.stop(spec.name, grace=0.2)
     assert await sent(docker, spec) == ["3", "15", "9"]
+
+
+async def test_a_signal_whose_grace_was_over_long_ago_was_no_stop(
+    docker_engine: Dockerd, docker: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = await stubborn(docker)
+    docker_engine.ask("POST", f"/containers/{spec.name}/kill", signal="TERM")
+    await eventually(lambda: said(docker, spec, "TERM"), within=DEADLINE)
+    monkeypatch.setattr(stopping, "STALE_SECONDS", 0.0)
+    await docker.stop(spec.name, grace=0)
+    assert await sent(docker, spec) == ["15", "15", "9"]
 
 
 async def test_a_paused_one_is_stopped(docker_engine: Dockerd, docker: DockerEngine) -> None:

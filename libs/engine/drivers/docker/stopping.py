@@ -21,6 +21,7 @@ from libs.engine.drivers.docker.wire import Refusal, Wire, json_values
 from libs.engine.errors import EngineUnavailable
 
 CHANGE_SECONDS = 60.0  # for the engine, beside the grace
+STALE_SECONDS = 60.0  # a signal whose grace was over so long ago was sent by somebody for a purpose of their own
 NOT_RUNNING = {304, 404, 409}  # what it answers where there is nothing to stop, signal or wait for
 
 
@@ -29,7 +30,7 @@ async def stop(wire: Wire, there: dict[str, Any], grace: float) -> None:
     id_, grace = there["Id"], max(0.0, grace)
     if there["State"]["Paused"]:  # or it would not see the signal
         await _ask(wire, f"containers/{id_}/unpause")
-    told = await _told(wire, there) if there["State"]["Status"] in {"running", "paused"} else None
+    told = await _told(wire, there, grace) if there["State"]["Status"] in {"running", "paused"} else None
     try:
         if told is None:
             await _begin(wire, id_, grace)
@@ -61,13 +62,13 @@ async def _ask(wire: Wire, path: str, *, seconds: float = CHANGE_SECONDS, **quer
             raise EngineUnavailable(f"the engine refused {path}: {refusal}") from refusal
 
 
-async def _told(wire: Wire, there: dict[str, Any]) -> float | None:
+async def _told(wire: Wire, there: dict[str, Any], grace: float) -> float | None:
     """When this run was first sent its stop signal, as far as the engine remembers; seconds since the epoch."""
     wanted = stop_signal(there["Config"].get("StopSignal") or "SIGTERM")
-    began = datetime.fromisoformat(there["State"]["StartedAt"]).timestamp()
+    began, now = datetime.fromisoformat(there["State"]["StartedAt"]).timestamp(), time.time()
     query = {
-        "since": f"{began:.9f}",
-        "until": f"{time.time():.9f}",
+        "since": f"{max(began, now - grace - STALE_SECONDS):.9f}",
+        "until": f"{now:.9f}",
         "filters": {"type": ["container"], "container": [there["Id"]], "event": ["kill"]},
     }
     try:
