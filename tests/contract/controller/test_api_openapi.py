@@ -72,28 +72,45 @@ class Checked:
         type_ = answer.headers["Content-Type"].partition(";")[0]
         schema = described["content"][type_]["schema"]
         value = answer.json if type_ == "application/json" else answer.text
-        errors = [error.message for error in OAS31Validator(self._absolute(schema)).iter_errors(value)]
-        assert errors == [], (method, path, answer.text)
+        assert self.wrong(schema, value) == [], (method, path, answer.text)
         return answer
 
+    def wrong(self, schema: Any, value: Any) -> list[str]:
+        """What is wrong with a value."""
+        return [error.message for error in OAS31Validator(self._absolute(schema)).iter_errors(value)]
+
     def _resolved(self, thing: Any) -> Any:
-        while isinstance(thing, dict) and "$ref" in thing:
-            found: Any = self.contract
-            for step in thing["$ref"].removeprefix("#/").split("/"):
-                found = found[step]
-            thing = found
-        return thing
+        return self._at(thing["$ref"]) if "$ref" in thing else thing
+
+    def _at(self, reference: str) -> Any:
+        found: Any = self.contract
+        for step in reference.removeprefix("#/").split("/"):
+            found = found[step]
+        return found
 
     def _absolute(self, schema: Any) -> Any:
-        """References inside the contract, resolved in place: the schemas have no cycles."""
+        """References resolved in place, beside what stands with them: the schemas have no cycles."""
         if isinstance(schema, dict):
             inner = {key: self._absolute(value) for key, value in schema.items() if key != "$ref"}
-            return (
-                {"allOf": [self._absolute(self._resolved({"$ref": schema["$ref"]}))], **inner}
-                if "$ref" in schema
-                else inner
-            )
+            if "$ref" not in schema:
+                return inner
+            return {"allOf": [self._absolute(self._at(schema["$ref"]))], **inner}
         return [self._absolute(one) for one in schema] if isinstance(schema, list) else schema
+
+
+def test_what_the_contract_does_not_say_is_found(contract: dict[str, Any]) -> None:
+    """The checker itself: a field too many, one too few, and a bad one inside a page."""
+    checked = Checked(Client(None, ""), contract)  # type: ignore[arg-type]  # it asks nothing
+    event = {"id": "1", "app": "a", "kind": "k", "by": "b", "message": "m", "release": None}
+    page = {"count": 1, "next": None, "previous": None}
+    schema = {"$ref": "#/components/schemas/Events"}
+    good = {**page, "results": [{**event, "created": "2030-01-01T00:00:00UTC"}]}
+    assert checked.wrong(schema, good) == []
+    assert checked.wrong(schema, {**page, "results": [event]}) == ["'created' is a required property"]
+    name = "ReleaseInFull"
+    assert any(
+        "'x' was unexpected" in said for said in checked.wrong({"$ref": f"#/components/schemas/{name}"}, {"x": 1})
+    )
 
 
 APP, AT = "/v1/apps/hello", "/v1/apps/{id}"
