@@ -30,7 +30,8 @@ def with_alarms(view: View, draft: Rollout, out: Intentions) -> Rollout:
         old = before.get(id_)
         alarm = _present(view, instance, old)
         if alarm is None and old and not _is_over(view, instance, old, id_ in standing_in, out):
-            alarm = old
+            runs_again = old.kind == "crashed" and instance.state == "running"
+            alarm = _crash(view, instance, old) if runs_again else old
         if alarm and (old or id_ in kept or instance.identity.release != draft.release):
             found[id_] = alarm
     for type_, members in _by_type(view.live.values()).items():
@@ -60,14 +61,17 @@ def _present(view: View, instance: Instance, old: Alarm | None) -> Alarm | None:
         never = verdict is not None and not verdict.started
         what = wrong if never else f"failed its liveness check ({wrong})"
         return Alarm(kind="not_live", about=title(instance), since=view.now, message=f"{title(instance)} {what}")
-    if _has_crashed(view, instance):
-        why = instance.reason or f"exited with code {instance.exit_code}"
-        what = f"{title(instance)} crashed ({why}) and is started again"
-        if instance.state == "running" and old and old.kind == "crashed":
-            what = head(old.message)  # the engine tells why only until it runs again
-        times = f"; {instance.restarts} restart{'s' * (instance.restarts != 1)}" if instance.restarts else ""
-        return Alarm(kind="crashed", about=title(instance), since=view.now, message=f"{what}{times}")
-    return None
+    return _crash(view, instance, old) if _has_crashed(view, instance) else None
+
+
+def _crash(view: View, instance: Instance, old: Alarm | None) -> Alarm:
+    """That it exited, with how often by now; the engine tells why only until it runs again."""
+    why = instance.reason or f"exited with code {instance.exit_code}"
+    what = f"{title(instance)} crashed ({why}) and is started again"
+    if instance.state == "running" and old and old.kind == "crashed":
+        what = head(old.message)
+    times = f"; {instance.restarts} restart{'s' * (instance.restarts != 1)}" if instance.restarts else ""
+    return Alarm(kind="crashed", about=title(instance), since=view.now, message=f"{what}{times}")
 
 
 def _has_crashed(view: View, instance: Instance) -> bool:

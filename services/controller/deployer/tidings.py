@@ -54,5 +54,9 @@ def _replaced(view: View, document: Rollout) -> list[str]:
                 alarm.message.partition("; and ")[0] if alarm and known else f"{entry.type}.{entry.number} was not live"
             )
             in_place = entry.id not in view.here and entry.replaces in view.retiring
-            said.append(f"{what} and was replaced{' in place: there is no room for both' * in_place}")
+            said.append(f"{what} and was replaced{_why_in_place(view) * in_place}")
     return said
+
+
+def _why_in_place(view: View) -> str:
+    return " in place: there is no room for both" if view.surge(1) else " in place, as the app's surge of 0 wants"

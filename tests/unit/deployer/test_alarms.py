@@ -93,8 +93,22 @@ def test_a_crash_loop_is_one_alarm_whose_count_is_written_now_and_then() -> None
         look(world, 1)
         written.append(world.rollouts[2].revision)
     assert len(set(written)) <= 4
-    assert alarms(world)[id_].message.endswith("; 32 restarts")
+    assert alarms(world)[id_].message.endswith("; 31 restarts")
     assert [kind for kind, _ in words(world)] == ["crashed"]
+
+
+def test_the_count_is_right_in_the_end() -> None:
+    world = running(worker=1)
+    id_ = only(world)
+    for _ in range(3):
+        crash(world, id_)
+        look(world, 1)
+        run_again(world, id_)
+        look(world, 1)
+    assert alarms(world)[id_].message.endswith("; 1 restart")
+    world.pass_time(28)
+    look(world)
+    assert alarms(world)[id_].message.endswith("; 3 restarts")
 
 
 def test_another_reason_of_a_crash_is_written_at_once_with_its_own_last_lines() -> None:

@@ -234,6 +234,7 @@ def test_an_app_without_surge_is_healed_in_place_one_at_a_time() -> None:
         assert sum(i.state == "running" for i in world.containers.values()) <= 3
     world.come_to_rest()
     assert len(world.containers) == 3
+    assert words(world)[-1][1].endswith("(it hangs) and was replaced in place, as the app's surge of 0 wants")
 
 
 def test_no_more_are_on_their_way_up_than_the_app_wants_at_a_time() -> None:
