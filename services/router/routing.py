@@ -112,6 +112,7 @@ class Routing:
         began = self._clock()
         dirty, hosts = self._wanted.take_dirty()
         if dirty is None:
+            self._suspicions.review_all()
             self._suspect_what_is_down()
         try:
             draft = self._haproxy.actual.copy()

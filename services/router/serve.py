@@ -92,6 +92,7 @@ async def route(daemon: Daemon, settings: RouterSettings, store: Store) -> None:
     wanted.on_change(apply_picture.waking("records changed"))
     wanted.on_question(acknowledge.waking("the deployer asks of others"))
     haproxy.on_connect(apply_picture.waking("connected"))
+    suspicions.on_hold(lambda seconds, instance: call_later(seconds, suspicions.review, instance))
     routing.on_second_look(lambda seconds: call_later(seconds, apply_picture.wake, "second look"))
     for loop in (acknowledge, drain_servers, save_picture, apply_structure):
         routing.on_applied(loop.waking("HAProxy changed"))

@@ -3,7 +3,8 @@
 Only two things make an instance suspect: connections to it that fail, and a request that it did not answer in time. An
 error that it answers with is the app's own word. It is trusted again when its service says ready with a pass that is
 not older than the suspicion, or when it is another run of the process; never because it accepts connections: one that
-hangs does.
+hangs does. A check that asks for no more than a connection passes there too, so one that fails users again soon after
+it was trusted stays out for longer, each time twice as long.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from libs.keyspace.records import RouterView, Service
 log = structlog.get_logger("router")
 
 LATER = timedelta(microseconds=1)
+RELAPSE = timedelta(seconds=300)  # failing within this after it was trusted, it is trusted no sooner than after a hold
+FIRST_HOLD, LONGEST_HOLD = 2.0, 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +33,21 @@ class Suspicion:
     since: datetime
     reason: str
     run: datetime | None
+    until: datetime | None = None  # the end of its hold
 
 
-def settled(suspicion: Suspicion, service: Service) -> bool:
+def settled(suspicion: Suspicion, service: Service, at: datetime) -> bool:
     """Whether the service proves that the instance can be trusted again."""
     if service.run != suspicion.run:
         return True
+    if suspicion.until is not None and at < suspicion.until:
+        return False
     return service.ready and service.confirmed is not None and service.confirmed >= suspicion.since
+
+
+def hold_after(relapses: int) -> float:
+    """Seconds for which one stays out at least that failed users again so many times soon after it was trusted."""
+    return min(FIRST_HOLD * 2.0 ** min(relapses - 1, 16), LONGEST_HOLD) if relapses else 0.0
 
 
 class Suspicions:
@@ -47,13 +58,19 @@ class Suspicions:
         self._services: dict[str, Service] = {}
         self._confirmed: dict[str, datetime] = {}  # the latest that was seen of each
         self._trusted: dict[str, datetime] = {}  # when it was trusted again
+        self._relapses: dict[str, int] = {}
         self._recalled: dict[str, RouterView] = {}
         self._callbacks: list[Callable[[str], None]] = []
+        self._holds: list[Callable[[float, str], object]] = []
         self.found: dict[str, Suspicion] = {}
 
     def on_change(self, callback: Callable[[str], None]) -> None:
         """Call back, with the app, when an instance became suspect, or is not any more."""
         self._callbacks.append(callback)
+
+    def on_hold(self, callback: Callable[[float, str], object]) -> None:
+        """Call back, with seconds and an instance, to have it reviewed after them."""
+        self._holds.append(callback)
 
     def recall(self, views: Mapping[str, RouterView]) -> None:
         """Take up what this router said before it was started again, as far as nothing speaks against it."""
@@ -62,7 +79,7 @@ class Suspicions:
     def take(self, instance: str, service: Service | None) -> None:
         """Take in an instance's service as it is now; None: it is withdrawn, and another one will be another run's."""
         if service is None:
-            for memory in (self._services, self._confirmed, self._trusted):
+            for memory in (self._services, self._confirmed, self._trusted, self._relapses):
                 memory.pop(instance, None)
             if (ended := self.found.pop(instance, None)) is not None:
                 self._tell(ended.app)
@@ -72,12 +89,24 @@ class Suspicions:
             self._confirmed[instance] = max(service.confirmed, self._confirmed.get(instance, service.confirmed))
         if (said := self._recalled.pop(instance, None)) is not None and said.since is not None:
             self.found[instance] = Suspicion(service.app, said.since, said.reason, service.run)
-        suspicion = self.found.get(instance)
-        if suspicion is not None and settled(suspicion, service):
-            del self.found[instance]
-            self._trusted[instance] = self._clock()
-            log.info("trusts an instance again", app=service.app, instance=instance)
-            self._tell(service.app)
+        self.review(instance)
+
+    def review(self, instance: str) -> None:
+        """Look whether an instance can be trusted again by what is known of it."""
+        suspicion, service, at = self.found.get(instance), self._services.get(instance), self._clock()
+        if suspicion is None or service is None or not settled(suspicion, service, at):
+            return
+        del self.found[instance]
+        self._trusted[instance] = at
+        if service.run != suspicion.run:
+            self._relapses.pop(instance, None)
+        log.info("trusts an instance again", app=service.app, instance=instance)
+        self._tell(service.app)
+
+    def review_all(self) -> None:
+        """The same of all: a hold whose end was missed, for the clock was set, ends here."""
+        for instance in list(self.found):
+            self.review(instance)
 
     def accuse(self, instance: str, reason: str, ago: float | None = None) -> None:
         """An instance failed a request that came `ago` seconds ago (None: right now).
@@ -93,8 +122,13 @@ class Suspicions:
             return
         confirmed = self._confirmed.get(instance)
         since = at if confirmed is None else max(at, confirmed + LATER)
-        self.found[instance] = Suspicion(service.app, since, reason, service.run)
+        relapsed = trusted is not None and at - trusted < RELAPSE
+        self._relapses[instance] = self._relapses.get(instance, -1) + 1 if relapsed else 0
+        hold = hold_after(self._relapses[instance])
+        self.found[instance] = Suspicion(service.app, since, reason, service.run, at + timedelta(seconds=hold))
         log.warning("suspects an instance: it failed requests", app=service.app, instance=instance, reason=reason)
+        for callback in self._holds if hold else ():
+            callback(hold + 0.001, instance)
         self._tell(service.app)
 
     def _tell(self, app: str) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from libs.keyspace.records import RouterView, Service
-from services.router.suspicions import Suspicions
+from services.router.suspicions import FIRST_HOLD, LONGEST_HOLD, RELAPSE, Suspicions
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -37,6 +37,8 @@ class World:
         self.told: list[str] = []
         self.suspicions = Suspicions(lambda: at(self.time))
         self.suspicions.on_change(self.told.append)
+        self.holds: list[float] = []
+        self.suspicions.on_hold(lambda seconds, _: self.holds.append(seconds))
         self.suspicions.take("a", service())
 
     def since(self) -> datetime | None:
@@ -97,6 +99,52 @@ def test_a_request_from_before_it_was_trusted_again_does_not_accuse_it() -> None
     assert world.since() is None
     world.suspicions.accuse("a", "no answer", ago=2)
     assert world.since() == at(105)
+
+
+def relapse(world: World, *, after: float = 10) -> None:
+    """It was trusted, and fails users again."""
+    world.suspicions.take("a", service(confirmed=world.time))
+    world.time += after
+    world.suspicions.accuse("a", "no answer")
+
+
+def test_one_that_fails_again_soon_after_it_was_trusted_stays_out_longer_each_time() -> None:
+    world = World()
+    world.suspicions.accuse("a", "no answer")
+    assert world.holds == []
+    relapse(world)
+    world.suspicions.take("a", service(confirmed=world.time))
+    assert world.since() is not None
+    world.time += FIRST_HOLD
+    world.suspicions.review("a")
+    assert world.since() is None
+    for _ in range(8):
+        relapse(world)
+        world.time += LONGEST_HOLD
+    assert [round(seconds) for seconds in world.holds] == [2, 4, 8, 16, 32, 60, 60, 60, 60]
+
+
+def test_a_hold_ends_with_no_pass_that_is_too_old() -> None:
+    world = World()
+    world.suspicions.accuse("a", "no answer")
+    relapse(world)
+    world.time += LONGEST_HOLD
+    world.suspicions.review_all()
+    assert world.since() is not None
+
+
+def test_one_that_did_well_for_long_or_is_another_run_is_not_held() -> None:
+    world = World()
+    world.suspicions.accuse("a", "no answer")
+    relapse(world, after=RELAPSE.total_seconds())
+    assert world.holds == []
+    relapse(world)
+    assert len(world.holds) == 1
+    world.suspicions.take("a", service(run=50))
+    assert world.since() is None
+    world.time += 10
+    world.suspicions.accuse("a", "no answer")
+    assert len(world.holds) == 1
 
 
 def test_what_was_said_before_a_restart_is_recalled_until_it_is_settled() -> None:
