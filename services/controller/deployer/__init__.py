@@ -8,6 +8,9 @@ app leaves.
 `plan` is the algorithm: a pure function from a picture of one app to its next steps. `executor` does them. What was
 decided is in the store before it is done, so that a crash between any two steps is harmless.
 
+Between rollouts `settled` keeps what runs: what vanished is started anew, what is not live is replaced (`healing`),
+and what is wrong stands in the rollout's record (`alarms`), whose writes tell of it (`tidings`).
+
 It must never read a verdict from absence: while a mirror is in doubt, the engine does not answer, or another leads, it
 starts nothing and stops nothing. It must never touch a container that no record owns, nor use an id twice.
 """

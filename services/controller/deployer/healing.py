@@ -6,6 +6,7 @@ new one is ready and in rotation in every router. Where there is no room for bot
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,7 +42,7 @@ class _Ward:
 
     count: int
     beside: int
-    up: int  # retiring ones too
+    up: int  # or about to be; retiring ones too
     draining: int  # of these
 
     @property
@@ -58,17 +59,23 @@ def heal(view: View, release: int, entries: Iterable[Planned], fresh: Callable[[
     """
     by_type: dict[str, list[Planned]] = {}
     coming = 0  # on their way up
+    room = view.room  # that those which are planned and not up yet will leave
     for entry in entries:
         by_type.setdefault(entry.type, []).append(entry)
         coming += bool(entry.replaces)
+        if room is not None and not _is_up(view, entry.id):
+            room -= need_of(view, entry.type) or 0
     healed: list[Planned] = []
     held: set[str] = set()
     leaving: list[Leaving] = []
     for type_, members in by_type.items():
-        ward = _ward(view, type_, len(members))
+        need = need_of(view, type_) or 0
+        ward = _ward(view, type_, members, no_room=room is not None and _wants(view, members, need) > room)
         followed = [_followed(view, entry, ward, out, leaving) for entry in members]
         turns = {entry.id for entry in _whose_turn(view, followed, ward, coming, out)}
         coming += len(turns)
+        if room is not None and ward.beside:
+            room -= need * len(turns)
         for entry in followed:
             healed.append(_succeeded(view, release, entry, fresh(), leaving) if entry.id in turns else entry)
             if ward.is_full and entry.replaces and entry.id not in view.here:
@@ -88,14 +95,26 @@ def restored(view: View, entry: Planned) -> Planned | None:
     return mark_running(view, back.changed(planned=view.now, deadline=None, replaces=""))
 
 
-def _ward(view: View, type_: str, count: int) -> _Ward:
+def _is_up(view: View, id_: str) -> bool:
+    return id_ in view.here and view.here[id_].state in UP
+
+
+def _wants(view: View, entries: list[Planned], need: int) -> float:
+    """The memory that a type wants beside what it was promised: none, where a successor was promised its own."""
+    if not need:
+        return -math.inf
+    return 0 if any(entry.replaces and not _is_up(view, entry.id) for entry in entries) else need
+
+
+def _ward(view: View, type_: str, entries: list[Planned], *, no_room: bool) -> _Ward:
     """Who lingers for WebSockets alone is not counted, up to as many as may be up; unless there is no memory left."""
-    members = [instance for instance in view.here.values() if instance.identity.type == type_ and instance.state in UP]
-    beside = view.surge(count) if view.room is None or view.room >= (need_of(view, type_) or 0) else 0
-    lingering = sum(_lingers(view, instance) for instance in members)
-    excused = min(lingering, count + beside) if beside or view.surge(count) == 0 else 0
-    draining = sum(instance.identity.id in view.retiring for instance in members)
-    return _Ward(count, beside, len(members) - excused, draining - excused)
+    count = len(entries)
+    up = [instance for instance in view.here.values() if instance.identity.type == type_ and instance.state in UP]
+    beside = 0 if no_room else view.surge(count)
+    excused = 0 if no_room else min(sum(_lingers(view, instance) for instance in up), count + beside)
+    draining = sum(instance.identity.id in view.retiring for instance in up)
+    due = sum(not entry.replaces and not _is_up(view, entry.id) for entry in entries)
+    return _Ward(count, beside, len(up) - excused + due, draining - excused)
 
 
 def _lingers(view: View, instance: Instance) -> bool:

@@ -309,9 +309,12 @@ class Heals(RuleBasedStateMachine):
 
     world: World
 
-    @initialize(web=st.integers(1, 3), surge=st.sampled_from([None, "0", "1", "2"]))
-    def begin(self, web: int, surge: str | None) -> None:
+    @initialize(web=st.integers(1, 3), surge=st.sampled_from([None, "0", "1", "2"]), tight=st.booleans())
+    def begin(self, web: int, surge: str | None, tight: bool) -> None:
         self.world = World(surge=0.25)
+        if tight:
+            self.world.memory = {"web": "1M", "worker": "1M"}
+            self.world.capacity = (web + 1) * 2**20
         self.world.change(formation={"web": web, "worker": 1}, settings=r.AppSettings(surge=surge))
         self.world.deploy("good")
         self.world.come_to_rest()
@@ -361,6 +364,12 @@ class Heals(RuleBasedStateMachine):
     @rule(times=st.integers(1, 8))
     def work(self, times: int) -> None:
         work(self.world, times)
+
+    @invariant()
+    def memory_is_never_given_twice(self) -> None:
+        if hasattr(self, "world") and self.world.capacity is not None:
+            up = sum(instance.state == "running" for instance in self.world.containers.values())
+            assert up * 2**20 <= self.world.capacity
 
     @invariant()
     def no_more_stand_in_than_the_surge_allows(self) -> None:
