@@ -11,7 +11,7 @@ from libs.keyspace.records import Check, HttpAction
 from services.health_checker.connection import connect, open_socket
 from services.health_checker.endpoint import Endpoint, endpoint_of
 from services.health_checker.probe import PASSED, Outcome, Probe
-from services.health_checker.request import CannotBeSent, Head, NotHttp, head_in, written
+from services.health_checker.request import CannotBeSent, Exchange, NotHttp
 from services.health_checker.settings import HealthCheckerSettings
 from services.health_checker.target import Target
 
@@ -39,20 +39,19 @@ async def get(target: Target, check: Check, action: HttpAction) -> Outcome:
     path = action.path if action.path.startswith("/") else f"/{action.path}"
     limit = check.timeout_seconds
     try:
-        request = written(endpoint, path, action.headers)
+        exchange = Exchange(endpoint, path, action.headers)
         with open_socket(endpoint) as sock:
             async with asyncio.timeout(limit):
-                head = await answered(sock, endpoint, request)
-            if head.missing != 0:
-                await hear_out(sock, head.missing)
+                status = await answered(sock, endpoint, exchange)
+            await hear_out(sock, exchange)
     except TimeoutError:
         return Outcome(passed=False, reason=f"GET {path} got no answer from {endpoint} within {limit:g} s")
     except (EOFError, NotHttp, CannotBeSent, OSError) as error:
         return failure(error, endpoint, path)
     low, high = action.expected
-    if low <= head.status <= high:
+    if low <= status <= high:
         return PASSED
-    return Outcome(passed=False, reason=f"GET {path} answered {head.status}, wants {low}–{high}")  # noqa: RUF001 - a range
+    return Outcome(passed=False, reason=f"GET {path} answered {status}, wants {low}–{high}")  # noqa: RUF001 - a range
 
 
 def failure(error: EOFError | NotHttp | CannotBeSent | OSError, endpoint: Endpoint, path: str) -> Outcome:
@@ -69,26 +68,24 @@ def failure(error: EOFError | NotHttp | CannotBeSent | OSError, endpoint: Endpoi
     return Outcome(passed=False, reason=reason)
 
 
-async def answered(sock: socket.socket, endpoint: Endpoint, request: bytes) -> Head:
-    """The head of the answer. Raises `OSError`, `NotHttp`, and `EOFError` where the other side hung up."""
+async def answered(sock: socket.socket, endpoint: Endpoint, exchange: Exchange) -> int:
+    """The status of the answer. Raises `OSError`, `NotHttp`, and `EOFError` where the other side hung up."""
     loop = asyncio.get_running_loop()
     if error := await connect(sock, endpoint):
         raise OSError(error, "")
-    await loop.sock_sendall(sock, request)
-    answer = b""
-    while (head := head_in(answer)) is None:
-        piece = await loop.sock_recv(sock, READ_AT_ONCE)
-        if not piece:
-            raise EOFError
-        answer += piece
-    return head
+    await loop.sock_sendall(sock, exchange.request)
+    while exchange.status is None:
+        exchange.hear(await loop.sock_recv(sock, READ_AT_ONCE))
+    return exchange.status
 
 
-async def hear_out(sock: socket.socket, missing: int | None) -> None:
+async def hear_out(sock: socket.socket, exchange: Exchange) -> None:
     """Take the rest of a short answer: who hangs up in the middle has many a server log an error."""
     loop = asyncio.get_running_loop()
-    rest = REST_AT_MOST if missing is None else min(missing, REST_AT_MOST)
+    heard = 0
     with suppress(TimeoutError, OSError):
         async with asyncio.timeout(REST_SECONDS):
-            while rest > 0 and (piece := await loop.sock_recv(sock, READ_AT_ONCE)):
-                rest -= len(piece)
+            while not exchange.over and heard < REST_AT_MOST:
+                piece = await loop.sock_recv(sock, READ_AT_ONCE)
+                heard += len(piece)
+                exchange.hear(piece)
