@@ -6,13 +6,14 @@ retired or gone. Everything else that the engine has of the app is surplus.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
 from libs.engine import Identity, Instance
 from libs.keyspace.records import Planned, Rollout
+from services.controller.deployer.endings import IN_PLACE
 from services.controller.deployer.slots import Slot, wanted_counts, wanted_numbers
 from services.controller.deployer.view import View, checks_of
 
@@ -62,7 +63,7 @@ def muster(view: View, draft: Rollout) -> Crew:
     known = {entry.id for entry in entries}
     known |= draft.instances.keys()  # those that were planned and are not: what is left of a failed attempt
     newcomers = [i for i in view.live.values() if i.identity.release == draft.release and i.identity.id not in known]
-    wanted = _wanted(view, [entry for entry in draft.planned if entry.id not in view.retiring])
+    wanted = _wanted(view, draft)
     slots = frozenset(wanted)
     current: dict[Slot, Planned] = {}
     stale: list[Planned] = []
@@ -83,6 +84,13 @@ def muster(view: View, draft: Rollout) -> Crew:
     ids = {entry.id for entry in current.values()}
     surplus = tuple(instance for id_, instance in sorted(view.live.items()) if id_ not in ids)
     return Crew(wanted, current, tuple(stale), surplus)
+
+
+def former(draft: Rollout, crew: Crew, empty: Collection[Slot]) -> list[Planned]:
+    """Entries that are over and whose slots nobody holds yet: they stay in the record, so that the number does."""
+    held = {entry.id for entry in crew.entries}
+    found = {(entry.type, entry.number): entry for entry in draft.planned if entry.id not in held}
+    return [entry for slot, entry in found.items() if slot in empty]
 
 
 def entry_for(view: View, release: int, slot: Slot, id_: str) -> Planned:
@@ -138,14 +146,32 @@ def vanished(view: View, entry: Planned) -> bool:
     return entry.deadline is not None or entry.id in view.tried
 
 
-def _wanted(view: View, entries: list[Planned]) -> tuple[Slot, ...]:
-    """The wanted slots; numbers that are there, of any release, or that vanished, are kept; the highest go first."""
+def _giving_way(draft: Rollout) -> list[Slot]:
+    """The slots of those that this rollout retired in place, by its evidence: it may be that nothing else is left."""
+    asked = draft.asked
+    titles = [
+        seen.title.rpartition(".")
+        for seen in draft.instances.values()
+        if seen.reason.endswith(IN_PLACE) and (asked is None or (seen.retired is not None and seen.retired >= asked))
+    ]
+    return [(type_, int(number)) for type_, _, number in titles]
+
+
+def _wanted(view: View, draft: Rollout) -> tuple[Slot, ...]:
+    """The wanted slots; numbers that are there, of any release, or that vanished, are kept; the highest go first.
+
+    So are those that make room for their successors.
+    """
     assert view.build is not None
     taken: dict[str, set[int]] = {}
     serving: dict[str, set[int]] = {}
-    for entry in entries:
+    for entry in draft.planned:
         taken.setdefault(entry.type, set()).add(entry.number)
-    for instance in view.live.values():
+    for type_, number in _giving_way(draft):
+        taken.setdefault(type_, set()).add(number)
+    for id_, instance in view.here.items():
+        if id_ in view.retiring and not view.retiring[id_][1].reason.endswith(IN_PLACE):
+            continue
         taken.setdefault(instance.identity.type, set()).add(instance.identity.number)
         if view.ready(instance):
             serving.setdefault(instance.identity.type, set()).add(instance.identity.number)

@@ -14,6 +14,8 @@ from services.controller.deployer.intentions import Intentions
 from services.controller.deployer.steps import Forget, Remove, Retire, Stop
 from services.controller.deployer.view import UP, View
 
+IN_PLACE = "in place"  # what the reason of an instance ends with that retires to make room for its successor
+
 
 def retire(view: View, out: Intentions, instance: Instance, reason: str) -> None:
     """Send it no new traffic, and let go of it when it is drained or its time to drain is over."""

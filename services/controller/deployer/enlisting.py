@@ -14,13 +14,12 @@ from libs.engine import Instance
 from libs.keyspace.records import Planned, Rollout
 from services.controller.deployer.crew import Crew, entry_for
 from services.controller.deployer.draining import spent
+from services.controller.deployer.endings import IN_PLACE
 from services.controller.deployer.intentions import Intentions
 from services.controller.deployer.recipe import BadRecipe, memory_bytes
 from services.controller.deployer.serving import pending
 from services.controller.deployer.slots import Slot
 from services.controller.deployer.view import UP, View, title
-
-IN_PLACE = "in place"  # what the reason of an instance ends with that was retired to make room for its successor
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class _Tally:
     count: int  # wanted
     bound: int  # wanted, and the surge
     there: int  # planned or up, and not retiring
-    pressing: list[Instance]  # retiring, with requests or time for them
+    pressing: list[Instance]  # retiring, with requests or time for them, or to make room
     spent: int  # retiring, without
     leaving: frozenset[int]  # numbers whose last instance leaves in place, and is still up
 
@@ -116,9 +115,7 @@ def _enlist_type(view: View, crew: Crew, case: _Case, out: Intentions) -> None:
         return
     if tally.pressing:
         for instance in tally.pressing:
-            out.wait("{} to drain", f"{title(instance)} of v{instance.identity.release}")
-    elif tally.leaving:
-        out.wait("{} to stop", f"{case.type_}.{min(tally.leaving)}")
+            out.wait("{} to end", f"{title(instance)} of v{instance.identity.release}")
     elif not blocked and tally.there < tally.bound:
         out.wait("retiring instances of {} to end", case.type_)
     else:
@@ -141,8 +138,8 @@ def _count(view: View, crew: Crew, type_: str) -> _Tally:
         for id_, (_, record) in sorted(view.retiring.items())
         if (instance := view.here.get(id_)) is not None and instance.state in UP and instance.identity.type == type_
     ]
-    pressing = [instance for instance, record in leaving if not spent(view, instance, record)]
-    in_place = (instance.identity.number for instance, record in leaving if record.reason.endswith(IN_PLACE))
+    in_place = {i.identity.number for i, record in leaving if record.reason.endswith(IN_PLACE)}
+    pressing = [i for i, record in leaving if i.identity.number in in_place or not spent(view, i, record)]
     bound = count + view.surge(count)
     return _Tally(count, bound, there, pressing, len(leaving) - len(pressing), frozenset(in_place))
 

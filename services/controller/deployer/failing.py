@@ -10,6 +10,7 @@ from libs.keyspace.records import Planned, Rollout
 from services.controller.deployer.crew import Crew, entry_for, in_order, startup_seconds
 from services.controller.deployer.evidence import with_evidence, with_leavers
 from services.controller.deployer.intentions import Intentions
+from services.controller.deployer.serving import serving
 from services.controller.deployer.steps import Fail, FlipBack, Happening, WriteRollout
 from services.controller.deployer.takeup import closed, established
 from services.controller.deployer.view import View, title
@@ -99,18 +100,26 @@ def give_up(view: View, out: Intentions, draft: Rollout, fresh: Callable[[], str
 def left_behind(view: View, draft: Rollout, fresh: Callable[[], str]) -> tuple[Planned, ...]:
     """What a failed rollout leaves planned: what an earlier success left.
 
-    And where it had stopped instances of its own release in place: as many again, so that the app has what it had. The
-    engine restarts them for as long as they do not stay up.
+    And where it had retired instances of its own release for younger ones, as many: a younger one that serves, else a
+    new one, which the engine restarts for as long as it does not stay up. So a failed restart costs the app nothing.
     """
     kept = established(draft)
-    if not draft.in_place or draft.succeeded is None:
-        return kept
-    held = {(entry.type, entry.number) for entry in kept if entry.id in view.live}
-    again = [entry for entry in draft.planned if not entry.established and (entry.type, entry.number) not in held]
-    restored = [
-        entry_for(view, draft.release, (entry.type, entry.number), fresh()).changed(established=True) for entry in again
-    ]
-    return in_order((*kept, *restored))
+    held = {(entry.type, entry.number) for entry in kept}
+    began = draft.asked
+    retired = {
+        seen.title
+        for seen in draft.instances.values()
+        if seen.release == draft.release and seen.retired is not None and (began is None or seen.retired >= began)
+    }
+    again: list[Planned] = []
+    for entry in draft.planned:
+        slot = (entry.type, entry.number)
+        if entry.established or slot in held or f"{entry.type}.{entry.number}" not in retired:
+            continue
+        new = entry if serving(view, entry) else entry_for(view, draft.release, slot, fresh())
+        again.append(new.changed(established=True))
+        held.add(slot)
+    return in_order((*kept, *again))
 
 
 def settle_failed(view: View, record: Rollout, words: str, planned: tuple[Planned, ...] | None = None) -> WriteRollout:

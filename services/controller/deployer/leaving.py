@@ -14,8 +14,7 @@ from datetime import datetime, timedelta
 from libs.engine import Instance
 from libs.keyspace.records import Rollout
 from services.controller.deployer.crew import Crew
-from services.controller.deployer.endings import retire
-from services.controller.deployer.enlisting import IN_PLACE
+from services.controller.deployer.endings import IN_PLACE, retire
 from services.controller.deployer.intentions import Intentions
 from services.controller.deployer.serving import (
     counts_on,
@@ -187,10 +186,11 @@ def _make_room(scene: _Scene, type_: str, in_place: str, out: Intentions) -> str
             return True
         return late or (scene.succeeded(instance) and not scene.rivals(instance))
 
-    def rank(instance: Instance) -> tuple[bool, bool, bool]:
+    def rank(instance: Instance) -> tuple[bool, bool, bool, bool]:
         """Who is no use; who is in excess anyway; then in the order in which successors are started."""
-        in_excess = _slot(instance) not in crew.slots or bool(scene.rivals(instance))
-        return not view.unready(instance), not scene.succeeded(instance), not in_excess
+        slot = _slot(instance)
+        in_excess = slot not in crew.slots or bool(scene.rivals(instance))
+        return not view.unready(instance), not scene.succeeded(instance), slot not in crew.current, not in_excess
 
     surplus = [instance for instance in _in_order(view, crew.surplus) if instance.identity.type == type_]
     for instance in sorted(surplus, key=rank):

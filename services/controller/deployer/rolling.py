@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from libs.engine import Instance
 from libs.keyspace.records import Rollout
-from services.controller.deployer.crew import Crew, in_order, muster
+from services.controller.deployer.crew import Crew, former, in_order, muster
 from services.controller.deployer.draining import keeping
 from services.controller.deployer.enlisting import enlist
 from services.controller.deployer.evidence import with_evidence
@@ -32,7 +32,8 @@ def roll(view: View, draft: Rollout, out: Intentions, fresh: Callable[[], str]) 
         return
     enlisted = enlist(view, imaged, crew, fresh, out)
     staying, in_place = leave(view, imaged, crew, enlisted.tight, out)
-    planned = in_order((*crew.entries, *enlisted.entries.values()))
+    empty = [slot for slot in crew.missing if slot not in enlisted.entries]
+    planned = in_order((*crew.entries, *enlisted.entries.values(), *former(imaged, crew, empty)))
     for entry in (*crew.current.values(), *enlisted.entries.values()):
         start(view, imaged, entry, out)
     phase = _phase(view, crew, out, staying)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from libs.engine import Instance
 from libs.engine.labels import environment
 from libs.keyspace import records as r
+from libs.store.shelf import Shelf
 from tests.support.deployer.platform import MemoryPlatform
 from tests.support.waiting import eventually
 
@@ -102,13 +103,131 @@ async def test_an_instance_is_stopped_only_when_its_last_request_is_answered(pla
     await platform.run(app, formation={"cmd": 1})
     old = platform.instance()
     platform.agents.draining.add(old.identity.id)
-    revision = await platform.deploy(app, "shop")
-    await eventually(lambda: _waits(platform, app, 3, "cmd.1 of v2 to drain"))
+    rollout = await platform.run(app)  # done, although the old one drains
+    assert rollout.phase == "done"
     assert await platform.retiring() == [old.identity.id]
-    assert "v2 cmd.1" in await platform.up()
+    assert await platform.up() == ["v2 cmd.1", "v3 cmd.1"]
     platform.agents.draining.clear()
-    await platform.settled(app, 3, revision)
     await platform.only("v3 cmd.1")
+    evidence = await eventually(lambda: _stopped(platform, app, 3, old.identity.id))
+    assert (evidence.in_flight, evidence.websockets) == (0, 0)
+    assert evidence.retired <= evidence.routers["router-node-1"].withdrawn <= evidence.drained
+    assert evidence.reason == "replaced by v3"
+
+
+async def _stopped(platform: MemoryPlatform, app: r.App, number: int, id_: str) -> r.InstanceEvidence | None:
+    rollout = await platform.rollout(app, number)
+    seen = rollout.instances.get(id_) if rollout else None
+    return seen if seen and seen.stopped else None
+
+
+async def test_a_websocket_holds_up_its_instance_and_no_later_deploy(platform: MemoryPlatform) -> None:
+    app = await platform.create()
+    await platform.change(app, settings=r.AppSettings(drain_seconds=0.05, drain_websocket_seconds=3600))
+    await platform.run(app, formation={"cmd": 1})
+    old = platform.instance().identity.id
+    platform.agents.websockets[old] = 2
+    await platform.run(app)
+    await platform.run(app)
+    await eventually(lambda: _up(platform, "v2 cmd.1", "v4 cmd.1"))
+    retiring = {s.parts[2]: s.document for s in await Shelf(platform.store, platform.keys.retiring).list()}
+    record = retiring[old]
+    assert record.websocket_deadline is not None
+    assert record.websocket_deadline > record.deadline
+    platform.agents.websockets.clear()
+    await platform.only("v4 cmd.1")
+
+
+async def test_websockets_are_cut_at_their_own_deadline_and_the_evidence_says_how_many(
+    platform: MemoryPlatform,
+) -> None:
+    app = await platform.create()
+    await platform.change(app, settings=r.AppSettings(drain_seconds=0.05, drain_websocket_seconds=0.3))
+    await platform.run(app, formation={"cmd": 1})
+    old = platform.instance().identity.id
+    platform.agents.websockets[old] = 2
+    await platform.run(app)
+    await platform.only("v3 cmd.1")
+    evidence = await eventually(lambda: _stopped(platform, app, 3, old))
+    assert (evidence.in_flight, evidence.websockets) == (2, 2)
+    assert evidence.drained is None
+
+
+async def test_the_evidence_tells_the_course_of_those_that_came(platform: MemoryPlatform) -> None:
+    app = await platform.create()
+    rollout = await platform.run(app, formation={"cmd": 2})
+    assert rollout.asked is not None
+    assert sorted(seen.title for seen in rollout.instances.values()) == ["cmd.1", "cmd.2"]
+    for seen in rollout.instances.values():
+        assert seen.release == 2
+        assert seen.node == "node-1"
+        assert seen.planned is not None
+        assert seen.started is not None
+        assert seen.ready is not None
+        assert seen.routed is not None
+        assert rollout.asked <= seen.planned <= seen.started <= seen.ready <= seen.routed
+        assert seen.routers["router-node-1"].routed is not None
+        assert seen.retired is None
+
+
+async def test_a_surge_of_none_replaces_one_at_a_time_in_place_and_says_so(platform: MemoryPlatform) -> None:
+    app = await platform.create()
+    await platform.change(app, settings=r.AppSettings(surge="0"))
+    await platform.run(app, formation={"cmd": 3})
+    most = 0
+
+    def passes(_: Instance) -> bool:
+        nonlocal most
+        most = max(most, sum(row.instance.state == "running" for row in platform.host.rows.values()))
+        return True
+
+    platform.agents.passes = passes
+    rollout = await platform.run(app)
+    assert rollout.in_place == "the app's surge is 0: instances are replaced one at a time in place"
+    assert most == 3
+    await platform.only("v3 cmd.1", "v3 cmd.2", "v3 cmd.3")
+    assert (await platform.events(app)).count("in_place") == 1
+
+
+async def test_a_node_without_memory_for_a_surge_is_rolled_in_place(quiet: MemoryPlatform) -> None:
+    quiet.agents.memory = 200 << 20
+    app = await quiet.create()
+    async with quiet.deploying():
+        first = await quiet.run(app, formation={"cmd": 2}, memory={"cmd": "96M"})
+        assert first.in_place == ""
+        rollout = await quiet.run(app, memory={"cmd": "96M"})
+        assert rollout.in_place == (
+            "a surge needs 96 MiB and node-1 has 8 MiB free: instances are replaced one at a time in place"
+        )
+        await quiet.only("v3 cmd.1", "v3 cmd.2")
+
+
+async def test_a_cancelled_deploy_ends_and_what_ran_before_runs(platform: MemoryPlatform) -> None:
+    app = await platform.create()
+    await platform.run(app, formation={"cmd": 2})
+    platform.agents.passes = lambda instance: instance.identity.release < 3
+    await platform.deploy(app, "shop")
+    await eventually(lambda: _waits(platform, app, 3, "to pass its check"))
+    cancelled = r.Cancelled(release=3, by="ann", at=app.created)
+    revision = await platform.change(app, release=2, cancelled=cancelled)
+    assert (await platform.settled(app, 2, revision)).phase == "done"
+    await platform.only("v2 cmd.1", "v2 cmd.2")
+    over = await platform.rollout(app, 3)
+    assert over is not None
+    assert (over.phase, over.reason) == ("cancelled", "cancelled by ann")
+    assert "cancelled" in await platform.events(app)
+
+
+async def test_a_cancelled_first_deploy_leaves_nothing_and_fails_nothing(platform: MemoryPlatform) -> None:
+    app = await platform.create()
+    platform.agents.passes = lambda _: False
+    await platform.deploy(app, "shop", formation={"cmd": 2})
+    await eventually(lambda: _waits(platform, app, 2, "to pass its check"))
+    cancelled = r.Cancelled(release=2, by="ann", at=app.created)
+    revision = await platform.change(app, release=1, cancelled=cancelled)
+    assert (await platform.settled(app, 1, revision)).phase == "done"
+    await platform.only()
+    assert await platform.events(app) == ["cancelled"]
 
 
 async def test_a_drain_ends_at_its_deadline(platform: MemoryPlatform) -> None:
@@ -239,6 +358,10 @@ async def test_a_release_without_a_build_runs_nothing_and_ends_nothing(platform:
     assert "has no build" in rollout.reason
     await eventually(lambda: _wants(platform, app, 2))
     assert await platform.up() == ["v2 cmd.1"]
+
+
+async def _up(platform: MemoryPlatform, *titles: str) -> bool:
+    return await platform.up() == list(titles)
 
 
 async def _wants(platform: MemoryPlatform, app: r.App, release: int) -> bool:

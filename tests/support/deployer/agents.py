@@ -34,6 +34,8 @@ class Agents:
         self._store, self._keys, self._engine, self._node = store, keyspace, engine, node
         self.publishing = self.checking = self.routing = self.reading_logs = True
         self.draining: set[str] = set()  # instances with requests in flight
+        self.websockets: dict[str, int] = {}  # in flight, by instance
+        self.memory = 1 << 40  # the node's, bytes
         self.passes: Callable[[Instance], bool | None] = lambda _: True
         self.lives: Callable[[Instance], bool] = lambda _: True
         self.verdicts: dict[str, r.Health] = {}
@@ -69,7 +71,7 @@ class Agents:
         return Shelf(self._store, collection)
 
     async def _write_node(self) -> None:
-        node = r.Node(address="127.0.0.1", cpus=1, memory=1)
+        node = r.Node(address="127.0.0.1", cpus=1, memory=self.memory)
         await write_if_new(self._shelf(self._keys.nodes), node, self._node)  # type: ignore[arg-type]
 
     async def _publish(self, instances: dict[str, Instance]) -> None:
@@ -162,8 +164,12 @@ class Agents:
         self, instance: Instance | None, verdict: r.Health | None, id_: str, retiring: bool
     ) -> r.RouterView | None:
         if retiring:
-            draining = id_ in self.draining
-            return r.RouterView(state="draining" if draining else "gone", in_flight=int(draining))
+            requests, websockets = int(id_ in self.draining), self.websockets.get(id_, 0)
+            return r.RouterView(
+                state="draining" if requests or websockets else "gone",
+                in_flight=requests + websockets,
+                websockets=websockets,
+            )
         if instance is None or instance.port is None or instance.state != "running":
             return None
         if verdict is None or verdict.run != instance.started or not verdict.ready:

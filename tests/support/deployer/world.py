@@ -383,7 +383,8 @@ class World:
             )
             counted = crowd.check(type_, count, surge_of(settings, count, self.surge))
             need, room = self._bytes(type_), self.free()
-            if need and room is not None and need * min(len(new), counted - count) > max(0, room):
+            beyond = min(sum(entry.type == type_ for entry in new), counted - count)
+            if need and room is not None and need * beyond > max(0, room):
                 raise Broken(f"a surge of {type_} needs {need} bytes, where {room} are free")
         coming = [
             entry
@@ -395,7 +396,9 @@ class World:
             raise Broken(f"{len(coming)} are on their way up, where {settings.parallel} may be")
 
     def _is_current(self, entry: r.Planned) -> bool:
-        return entry.generation >= self.app.generation(entry.type, entry.number)
+        """It is to be there: not to be restarted, nor one that only keeps its number for a successor."""
+        over = entry.id in self.used or entry.id in self.retiring
+        return not over and entry.generation >= self.app.generation(entry.type, entry.number)
 
     def _bytes(self, type_: str) -> int | None:
         limit = self.memory.get(type_)
