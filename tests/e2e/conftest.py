@@ -60,9 +60,12 @@ async def app(deis_platform: Platform, name: str) -> AsyncIterator[str]:
 
 
 class Settled(Protocol):
-    """Makes an app of `steady` with settings in lower case and config values in upper case, and has it running."""
+    """Makes an app of `steady` and has it running.
 
-    async def __call__(self, *scale: str, **how: object) -> Tenant: ...
+    `probes` are those of its type `cmd`; the rest are settings in lower case and config values in upper case.
+    """
+
+    async def __call__(self, *scale: str, probes: object = None, **how: object) -> Tenant: ...
 
 
 @pytest_asyncio.fixture
@@ -71,7 +74,7 @@ async def settled(deis_platform: Platform) -> AsyncIterator[Settled]:
     made: list[Tenant] = []
     async with deis_platform.records() as records:
 
-        async def settle(*scale: str, **how: object) -> Tenant:
+        async def settle(*scale: str, probes: object = None, **how: object) -> Tenant:
             tenant = Tenant(deis_platform, records, f"app-{secrets.token_hex(3)}")
             await deis_platform.deis("create", tenant.name, "--no-remote")
             made.append(tenant)
@@ -79,6 +82,8 @@ async def settled(deis_platform: Platform) -> AsyncIterator[Settled]:
                 await tenant.settings(**settings)
             if values := [f"{name}={value}" for name, value in how.items() if name.isupper()]:
                 await tenant.deis("config:set", *values)
+            if probes:
+                await tenant.healthcheck(cmd=probes)
             await tenant.deis("pull", f"{STEADY}:v1")
             await tenant.deis("scale", *scale)
             return tenant

@@ -11,6 +11,8 @@ from tests.e2e.conftest import STEADY, Settled
 from tests.support.crowd.seen import Users
 from tests.support.tenant import Tenant, unharmed
 
+pytestmark = pytest.mark.timeout(300)
+
 
 async def every_kind_of_change(tenant: Tenant, turn: int) -> None:
     """Seven rollouts, one of each kind."""
@@ -27,7 +29,6 @@ async def every_kind_of_change(tenant: Tenant, turn: int) -> None:
         await tenant.deis("healthchecks:set", *probe)
 
 
-@pytest.mark.timeout(300)
 async def test_twenty_one_rollouts_under_load_fail_no_request_and_cut_no_websocket(settled: Settled) -> None:
     tenant = await settled("cmd=2", drain_websocket=4)
     platform = tenant.platform

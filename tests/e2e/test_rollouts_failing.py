@@ -11,6 +11,8 @@ from tests.e2e.conftest import Settled
 from tests.support.tenant import Tenant, unharmed
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.timeout(300)
+
 FEW = {"keeping": 4, "fresh": 2, "per_second": 10.0, "websockets": 4}
 PROBES = {
     "readinessProbe": {"httpGet": {"path": "/ready"}, "periodSeconds": 1},
@@ -51,8 +53,7 @@ async def not_live(tenant: Tenant) -> str:
 async def test_a_failing_deploy_says_why_and_the_release_before_answers_all_along(
     settled: Settled, deploy: Callable[[Tenant], Awaitable[str]], reasons: list[str]
 ) -> None:
-    tenant = await settled("cmd=2", startup_limit=5)
-    await tenant.healthcheck(cmd=PROBES)
+    tenant = await settled("cmd=2", probes=PROBES, startup_limit=5)
     before = tenant.rollout.release
     async with tenant.platform.users(tenant.party(**FEW)) as crowd:
         told = await deploy(tenant)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from libs.keyspace.records import Instance
 from tests.e2e.conftest import STEADY, Settled
 from tests.support.tenant import Tenant, unharmed
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.timeout(300)
 
 FEW = {"keeping": 6, "fresh": 3, "per_second": 12.0, "websockets": 4}
 SELDOM = {"readinessProbe": {"httpGet": {"path": "/ready"}, "periodSeconds": 120}}
@@ -36,8 +40,7 @@ async def trusted(tenant: Tenant, instance: Instance) -> None:
 
 async def test_a_killed_instance_leaves_the_rotation_by_the_routers_own_sight(settled: Settled) -> None:
     # With the publisher away nobody tells the router that the process ended, and the probe is two minutes away.
-    tenant = await settled("cmd=2", BOOT=3)
-    await tenant.healthcheck(cmd=SELDOM)
+    tenant = await settled("cmd=2", probes=SELDOM, BOOT=3)
     victim, _ = await tenant.up(2)
     supervisor = tenant.platform.supervisor
     async with tenant.platform.users(tenant.party(**FEW)) as crowd:
@@ -69,8 +72,7 @@ async def test_a_killed_instance_costs_no_request_and_comes_back_in_place(settle
 
 
 async def test_a_hung_instance_is_left_out_until_its_check_passes(settled: Settled) -> None:
-    tenant = await settled("cmd=2", response_timeout=2)
-    await tenant.healthcheck(cmd=SELDOM)
+    tenant = await settled("cmd=2", probes=SELDOM, response_timeout=2)
     hung, _ = await tenant.up(2)
     async with tenant.platform.users(tenant.party(**FEW, patience=60)) as crowd:
         users = crowd[tenant.name]
@@ -94,9 +96,9 @@ async def test_a_hung_instance_is_left_out_until_its_check_passes(settled: Settl
 async def test_an_instance_that_is_not_live_is_replaced_under_another_id_without_a_failed_request(
     settled: Settled,
 ) -> None:
-    tenant = await settled("cmd=2", drain_websocket=1)
     liveness = {"httpGet": {"path": "/live"}, "periodSeconds": 1, "failureThreshold": 2}
-    await tenant.healthcheck(cmd={"readinessProbe": OFTEN, "livenessProbe": liveness})
+    probes = {"readinessProbe": OFTEN, "livenessProbe": liveness}
+    tenant = await settled("cmd=2", probes=probes, drain_websocket=1)
     ill, well = await tenant.up(2)
     release = tenant.rollout.release
     async with tenant.platform.users(tenant.party(**FEW)) as crowd:
@@ -117,8 +119,7 @@ async def test_an_instance_that_is_not_live_is_replaced_under_another_id_without
 
 
 async def test_readiness_takes_an_instance_out_and_back_and_where_none_is_ready_all_are_used(settled: Settled) -> None:
-    tenant = await settled("cmd=2")
-    await tenant.healthcheck(cmd={"readinessProbe": OFTEN})
+    tenant = await settled("cmd=2", probes={"readinessProbe": OFTEN})
     one, other = await tenant.up(2)
 
     async def published(instance: Instance, *, ready: bool) -> None:
