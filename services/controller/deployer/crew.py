@@ -12,10 +12,12 @@ from datetime import timedelta
 from functools import cached_property
 
 from libs.engine import Identity, Instance
-from libs.keyspace.records import Planned, Rollout
+from libs.keyspace.records import InstanceEvidence, Planned, Rollout
 from services.controller.deployer.endings import IN_PLACE
 from services.controller.deployer.slots import Slot, wanted_counts, wanted_numbers
 from services.controller.deployer.view import View, checks_of
+
+CLOCKS_APART = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -146,15 +148,18 @@ def vanished(view: View, entry: Planned) -> bool:
     return entry.deadline is not None or entry.id in view.tried
 
 
-def _giving_way(draft: Rollout) -> list[Slot]:
-    """The slots of those that this rollout retired in place, by its evidence: it may be that nothing else is left."""
-    asked = draft.asked
-    titles = [
-        seen.title.rpartition(".")
-        for seen in draft.instances.values()
-        if seen.reason.endswith(IN_PLACE) and (asked is None or (seen.retired is not None and seen.retired >= asked))
-    ]
-    return [(type_, int(number)) for type_, _, number in titles]
+def retired_for(draft: Rollout) -> list[tuple[Slot, InstanceEvidence]]:
+    """Whom this rollout has retired, by its evidence: it may be that nothing else is left of them.
+
+    Not those of an earlier attempt of the release; the clock that says when this one was asked for may be another.
+    """
+    since = draft.asked - CLOCKS_APART if draft.asked else None
+    found = []
+    for seen in draft.instances.values():
+        if seen.retired is not None and (since is None or seen.retired >= since):
+            type_, _, number = seen.title.rpartition(".")
+            found.append(((type_, int(number)), seen))
+    return found
 
 
 def _wanted(view: View, draft: Rollout) -> tuple[Slot, ...]:
@@ -167,7 +172,8 @@ def _wanted(view: View, draft: Rollout) -> tuple[Slot, ...]:
     serving: dict[str, set[int]] = {}
     for entry in draft.planned:
         taken.setdefault(entry.type, set()).add(entry.number)
-    for type_, number in _giving_way(draft):
+    gone = retired_for(draft)
+    for type_, number in (slot for slot, seen in gone if seen.reason.endswith(IN_PLACE)):
         taken.setdefault(type_, set()).add(number)
     for id_, instance in view.here.items():
         if id_ in view.retiring and not view.retiring[id_][1].reason.endswith(IN_PLACE):

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from libs.engine import Instance
 from libs.keyspace.records import Planned, Rollout
-from services.controller.deployer.crew import Crew, entry_for, in_order, startup_seconds
+from services.controller.deployer.crew import Crew, entry_for, in_order, retired_for, startup_seconds
 from services.controller.deployer.evidence import with_evidence, with_leavers
 from services.controller.deployer.intentions import Intentions
 from services.controller.deployer.serving import serving
@@ -105,16 +105,11 @@ def left_behind(view: View, draft: Rollout, fresh: Callable[[], str]) -> tuple[P
     """
     kept = established(draft)
     held = {(entry.type, entry.number) for entry in kept}
-    began = draft.asked
-    retired = {
-        seen.title
-        for seen in draft.instances.values()
-        if seen.release == draft.release and seen.retired is not None and (began is None or seen.retired >= began)
-    }
+    retired = {slot for slot, seen in retired_for(draft) if seen.release == draft.release}
     again: list[Planned] = []
     for entry in draft.planned:
         slot = (entry.type, entry.number)
-        if entry.established or slot in held or f"{entry.type}.{entry.number}" not in retired:
+        if entry.established or slot in held or slot not in retired:
             continue
         new = entry if serving(view, entry) else entry_for(view, draft.release, slot, fresh())
         again.append(new.changed(established=True))

@@ -111,7 +111,11 @@ async def test_an_instance_is_stopped_only_when_its_last_request_is_answered(pla
     await platform.only("v3 cmd.1")
     evidence = await eventually(lambda: _stopped(platform, app, 3, old.identity.id))
     assert (evidence.in_flight, evidence.websockets) == (0, 0)
-    assert evidence.retired <= evidence.routers["router-node-1"].withdrawn <= evidence.drained
+    withdrawn = evidence.routers["router-node-1"].withdrawn
+    assert withdrawn is not None
+    assert evidence.retired is not None
+    assert evidence.drained is not None
+    assert evidence.retired <= withdrawn <= evidence.drained
     assert evidence.reason == "replaced by v3"
 
 

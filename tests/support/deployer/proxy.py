@@ -38,7 +38,7 @@ class Proxy:
         requests, websockets = self.requests.get(id_, 0), self.websockets.get(id_, 0)
         if retires:
             state = "draining" if requests or websockets else "gone"
-            return RouterView(state=state, in_flight=requests + websockets, websockets=websockets)  # type: ignore[arg-type]
+            return RouterView(state=state, in_flight=requests + websockets, websockets=websockets)
         if id_ in self.suspects:
             return RouterView(state="suspect", since=self.suspects[id_], reason="it refused a connection")
         return RouterView(

@@ -14,7 +14,7 @@ def running(**settings: object) -> World:
     """A world in which v2 runs three web and a worker; each rests before the next one of a test."""
     world = World()
     given = {"drain_websocket_seconds": 45.0, **settings}
-    world.change(formation={"web": 3, "worker": 1}, settings=r.AppSettings(**given))  # type: ignore[arg-type]
+    world.change(formation={"web": 3, "worker": 1}, settings=r.AppSettings(**given))
     world.deploy("good")
     world.come_to_rest()
     return world

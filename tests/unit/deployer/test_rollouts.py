@@ -1,0 +1,179 @@
+"""Courses of rollouts, told by what a world has seen of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from libs.keyspace import records as r
+from services.controller.deployer.evidence import KEPT
+from tests.support.deployer.world import World
+
+
+def settled(formation: dict[str, int] | None = None, **settings: object) -> World:
+    """A world in which v2 runs."""
+    world = World()
+    world.change(formation=formation or {"web": 3}, settings=r.AppSettings(**settings))
+    world.deploy("good")
+    world.come_to_rest()
+    return world
+
+
+def turn(world: World, times: int = 1) -> None:
+    for _ in range(times):
+        for id_ in list(world.containers):
+            world.check(id_)
+        world.route()
+        world.read_logs()
+        world.look()
+        world.pass_time(0.1)
+
+
+def until(world: World, phase: str, number: int = 3) -> None:
+    for _ in range(100):
+        turn(world)
+        if number in world.rollouts and world.rollouts[number].document.phase == phase:
+            return
+    raise AssertionError(f"v{number} is not {phase}: {world.rollouts.get(number)}")
+
+
+def of(world: World, release: int) -> list[str]:
+    return sorted(id_ for id_, i in world.containers.items() if i.identity.release == release)
+
+
+def test_lingering_websockets_hold_up_neither_the_rollout_nor_the_next_one() -> None:
+    world = settled(surge="1")
+    for id_ in world.containers:
+        world.proxies[0].websockets[id_] = 1
+    old = of(world, 2)
+    world.deploy("good")
+    until(world, "done")
+    world.deploy("good")
+    until(world, "done", 4)
+    assert of(world, 2) == old
+    assert set(old) <= world.retiring.keys()
+    world.pass_time(300)
+    turn(world, 3)
+    evidence = world.rollouts[3].document.instances
+    assert all((evidence[id_].in_flight, evidence[id_].websockets) == (1, 1) for id_ in old)
+    assert all(evidence[id_].stopped for id_ in old)
+
+
+def test_requests_in_flight_hold_up_the_next_start_and_the_rollout_says_so() -> None:
+    world = settled(surge="1")
+    for id_ in world.containers:
+        world.proxies[0].requests[id_] = 1
+    world.deploy("good")
+    turn(world, 12)
+    assert len(of(world, 3)) == 1
+    assert "web.1 of v2 to end" in world.rollouts[3].document.waiting
+    world.answer_requests()
+    until(world, "done")
+
+
+def test_as_many_are_on_their_way_up_as_the_app_allows_across_its_types() -> None:
+    world = World(surge=1.0)
+    world.change(formation={"web": 2, "worker": 2}, settings=r.AppSettings(parallel=1))
+    world.deploy("good")
+    most = 0
+    for _ in range(20):
+        coming = sum(not world.ready(id_) for id_ in world.containers)
+        most = max(most, coming)
+        turn(world)
+    assert most == 1
+    assert world.rollouts[2].document.phase == "done"
+
+
+def test_a_surge_without_room_waits_for_what_retiring_instances_free() -> None:
+    world = World(surge=0.01)
+    world.memory, world.capacity = {"web": "64M"}, 3 * (64 << 20)
+    world.change(formation={"web": 2})
+    world.deploy("good")
+    world.come_to_rest()
+    for id_ in world.containers:
+        world.proxies[0].websockets[id_] = 1
+    world.deploy("good")
+    turn(world, 12)
+    assert "retiring instances to free the 64 MiB of memory that web needs" in world.rollouts[3].document.waiting
+    assert world.rollouts[3].document.in_place == ""
+    world.pass_time(300)
+    until(world, "done")
+
+
+def test_the_memory_of_a_first_deploy_is_not_asked_for() -> None:
+    world = World()
+    world.memory, world.capacity = {"web": "64M"}, 0
+    world.change(formation={"web": 2})
+    world.deploy("good")
+    world.come_to_rest()
+    assert len(of(world, 2)) == 2
+
+
+def test_a_new_instance_that_is_not_live_fails_the_rollout_with_the_checkers_reason() -> None:
+    world = settled()
+    world.deploy("good")
+    while not of(world, 3):
+        world.look()
+    (new,) = of(world, 3)
+    world.sick.add(new)
+    world.check(new)
+    world.look()
+    assert world.rollouts[3].document.reason == "web.1 failed its liveness check: it hangs"
+    turn(world, 3)
+    assert world.app.release == 2
+
+
+def test_a_startup_check_gives_the_budget_in_place_of_the_limit() -> None:
+    world = settled()
+    world.deploy("deaf")
+    while not of(world, 3):
+        world.look()
+    (new,) = of(world, 3)
+    startup = r.Check(tcp=r.TcpAction(), initial_delay_seconds=5, period_seconds=2, failure_threshold=50)
+    checks = r.Checks(startup=startup, readiness=r.Check(tcp=r.TcpAction(), initial_delay_seconds=3))
+    instance = world.containers[new]
+    world.containers[new] = replace(instance, checks=checks.model_dump_json())
+    world.look()
+    entry = next(entry for entry in world.rollouts[3].document.planned if entry.id == new)
+    assert entry.deadline == instance.started + timedelta(seconds=5 + 2 * 50 + 3)  # type: ignore[operator]
+
+
+def test_a_restart_that_fails_in_place_costs_no_instance() -> None:
+    world = settled(surge="0")
+    world.change(restarts={"": 1})
+    while not any(i.identity.generation for i in world.containers.values()):
+        turn(world)
+    (new,) = [id_ for id_, i in world.containers.items() if i.identity.generation]
+    world.exit(new)
+    world.come_to_rest()
+    assert world.rollouts[2].document.phase == "failed"
+    assert sorted(i.identity.number for i in world.containers.values()) == [1, 2, 3]
+
+
+def test_a_cancelled_first_deploy_leaves_nothing_and_fails_nothing() -> None:
+    world = World()
+    world.change(formation={"web": 2})
+    world.deploy("deaf")
+    turn(world, 5)
+    assert of(world, 2)
+    world.cancel()
+    world.come_to_rest()
+    assert world.app.release == 1
+    assert world.containers == {}
+    assert world.rollouts[2].document.reason == "cancelled by ann"
+    assert world.rollouts[1].document.phase == "done"
+    assert [happening.kind for happening in world.told] == ["cancelled"]
+
+
+def test_the_evidence_of_a_large_app_is_bounded_and_at_rest_nothing_is_written() -> None:
+    world = World(surge=1.0)
+    world.change(formation={"web": 50})
+    world.deploy("good")
+    world.come_to_rest()
+    world.deploy("good")
+    world.come_to_rest()
+    seen = world.rollouts[3].document.instances
+    assert len(seen) == KEPT
+    before = {number: filed.revision for number, filed in world.rollouts.items()}
+    turn(world, 5)
+    assert {number: filed.revision for number, filed in world.rollouts.items()} == before
