@@ -195,7 +195,8 @@ def _make_room(scene: _Scene, type_: str, in_place: str, out: Intentions) -> str
     surplus = [instance for instance in _in_order(view, crew.surplus) if instance.identity.type == type_]
     for instance in sorted(surplus, key=rank):
         if may_go(instance):
-            gives_way = bool(in_place) and _slot(instance) in crew.missing
+            fewer = not view.unready(instance) and not scene.enough(instance)
+            gives_way = bool(in_place) and (fewer or _slot(instance) in crew.missing)
             words = scene.replaced(instance)
             _retire(scene, instance, f"{words} {IN_PLACE}" if gives_way else words, out)
             return in_place if gives_way else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,23 +28,22 @@ class Promises:
     """Remembers how many served of each type before the deployer's present work, chance's losses taken off."""
 
     floor: dict[str, int] = field(default_factory=dict)
-    last: dict[str, int] = field(default_factory=dict)
+    last: dict[str, str] = field(default_factory=dict)  # type by the id of each that served
 
-    def begin(self, serving: Mapping[str, int]) -> None:
+    def begin(self, serving: Mapping[str, str]) -> None:
         """The user wants something new."""
-        self.floor, self.last = dict(serving), dict(serving)
+        self.floor, self.last = dict(Counter(serving.values())), dict(serving)
 
-    def befell(self, serving: Mapping[str, int]) -> None:
-        """Chance was at work since the last look; what it took is not the deployer's doing."""
-        for type_, count in self.floor.items():
-            lost = self.last.get(type_, 0) - serving.get(type_, 0)
-            self.floor[type_] = max(0, count - max(0, lost))
+    def befell(self, serving: Mapping[str, str]) -> None:
+        """Chance was at work since the last look; whom it took is not the deployer's doing."""
+        for type_, lost in Counter(of for id_, of in self.last.items() if id_ not in serving).items():
+            self.floor[type_] = max(0, self.floor.get(type_, 0) - lost)
         self.last = dict(serving)
 
-    def retired(self, instance: Instance, reason: str, serving: Mapping[str, int], wanted: Mapping[str, int]) -> None:
+    def retired(self, instance: Instance, reason: str, serving: Mapping[str, str], wanted: Mapping[str, int]) -> None:
         """An instance was told to go; `serving` is without it."""
         type_ = instance.identity.type
-        before, now = self.last.get(type_, 0), serving.get(type_, 0)
+        before, now = Counter(self.last.values())[type_], Counter(serving.values())[type_]
         self.last = dict(serving)
         if now >= before or any(reason.endswith(excuse) for excuse in EXCUSED):
             return

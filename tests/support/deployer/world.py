@@ -419,13 +419,9 @@ class World:
             return True
         return all(id_ in proxy.ever and id_ not in proxy.suspects for proxy in self.proxies)
 
-    def serving(self) -> dict[str, int]:
-        """How many of each type serve."""
-        served: dict[str, int] = {}
-        for id_, instance in self.containers.items():
-            if self._serves(id_):
-                served[instance.identity.type] = served.get(instance.identity.type, 0) + 1
-        return served
+    def serving(self) -> dict[str, str]:
+        """The type of each that serves, by id."""
+        return {id_: i.identity.type for id_, i in self.containers.items() if self._serves(id_)}
 
     def live(self) -> dict[str, Instance]:
         return {id_: instance for id_, instance in self.containers.items() if id_ not in self.retiring}
