@@ -32,10 +32,8 @@ class Records:
         self.services: Mirror[Service] = Mirror(store, self.keys.services)
         self.by_address: dict[str, str] = {}  # instance ids
         self.retired: dict[str, Retiring] = {}  # by instance id, the last word on each
-        self.views: list[tuple[str, RouterView]] = []  # of instances, each change of one in order
         self.instances.on_change(self._instances_moved)
         self.retiring.on_change(self._retiring_moved)
-        self.routers.on_change(self._routers_moved)
 
     @property
     def mirrors(self) -> tuple[Mirror[Any], ...]:
@@ -92,12 +90,6 @@ class Records:
 
     def _retiring_moved(self, moves: Sequence[Moved[Retiring]]) -> None:
         self.retired |= {move.parts[2]: move.new for move in moves if move.new is not None}
-
-    def _routers_moved(self, moves: Sequence[Moved[Router]]) -> None:
-        for move in moves:
-            before = move.old.instances if move.old else {}
-            after = move.new.instances if move.new else {}
-            self.views += [(id_, view) for id_, view in after.items() if before.get(id_) != view]
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,8 +83,7 @@ class Users:
             f"{len(self.closings)} WebSockets closed"
         )
 
-    async def _until(self, fact: object) -> None:
-        assert callable(fact)
+    async def _until(self, fact: Callable[[], bool]) -> None:
         async with asyncio.timeout(90), self._news:
             await self._news.wait_for(fact)
 
