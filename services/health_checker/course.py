@@ -71,12 +71,17 @@ class Course:
         for role in self._judgement.roles:
             if role not in self._timers and role not in self._tasks:
                 check = self.target.check(role)
-                pause = 0.0 if self._is_waited_for(role) else pace.spread(check)
-                self._arm(role, self._clock() + max(pause, pace.initial_delay(check, self.target.run, self._wall())))
+                if self._is_waited_for(role):
+                    delay = 0.0 if role == "liveness" else pace.initial_delay(check, self.target.run, self._wall())
+                else:
+                    delay = max(pace.spread(check), pace.initial_delay(check, self.target.run, self._wall()))
+                self._arm(role, self._clock() + delay)
 
     def _is_waited_for(self, role: Role) -> bool:
         """Someone waits for its outcome: a rollout, or a router."""
-        return role != "liveness" and (not self._judgement.was_ready or self._judgement.suspected is not None)
+        if role == "liveness":
+            return not self._judgement.proven
+        return not self._judgement.was_ready or self._judgement.suspected is not None
 
     def _arm(self, role: Role | None, due: float) -> None:
         if role in self._timers:
@@ -111,7 +116,7 @@ class Course:
         if role == "readiness" and judgement.suspected is not None:
             heard = judgement.suspected
             due = heard if began < heard else pace.suspected(check, first=heard, began=began)
-        elif role == "startup" or (role == "readiness" and not judgement.was_ready):
+        elif role == "startup" or (role == "readiness" and not judgement.was_ready) or not judgement.proven:
             due = pace.coming_up(check, first=self._first[role], began=began)
         else:
             due = pace.in_period(check, began=began)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from libs.keyspace.records import Health
-from services.health_checker.pace import budget
+from services.health_checker.pace import SOONEST_PERIOD, budget, initial_delay
 from services.health_checker.probe import Outcome
 from services.health_checker.target import Role, Target
 from services.health_checker.thresholds import Tally
@@ -13,14 +13,16 @@ from services.health_checker.thresholds import Tally
 NOT_YET_SECONDS = 2.0  # a run that has failed for so long since its first probe gets a verdict that says why
 CLOCKS_APART = timedelta(seconds=30)  # a router's clock and this one: a suspicion from so long before a run is of it
 NOT_READY_YET = "it has started, and its readiness check has not passed yet"
+NOT_PROVEN_YET = "its liveness check has not passed yet"
 
 
 class Judgement:
     """Hears outcomes and answers with a verdict on a transition (of `started`, `ready`, `live`), else with None.
 
-    A run that does not come up gets one verdict with its reason, and further ones for other reasons, one a period. A
-    suspicion gets one as soon as it is answered. `last` is the last verdict on the instance: one on this very run is
-    where the judgement goes on from.
+    A run is ready for the first time once its liveness check has passed too (it is `proven`): a check that cannot pass
+    is found out before anything relies on it. A run that does not come up gets one verdict with its reason, and further
+    ones for other reasons, one a period. A suspicion gets one as soon as it is answered. `last` is the last verdict on
+    the instance: one on this very run is where the judgement goes on from.
     """
 
     def __init__(self, target: Target, last: Health | None) -> None:
@@ -31,7 +33,10 @@ class Judgement:
         self._readiness = Tally(holds=known is not None and known.ready)
         self._liveness = Tally(holds=known is None or not known.started or known.live)
         self._overdue = known is not None and not known.started and not known.live  # it did not start in its budget
-        self.was_ready = known is not None and (known.ready or (known.started and target.startup is None))
+        self.proven = target.liveness is None or (known is not None and known.ready)
+        self.was_ready = known is not None and (
+            known.ready or (known.started and target.startup is None and self.proven)
+        )
         self._reason = known.reason if known else ""
         self._live_reason = known.live_reason if known else ""
         self._before = known.before or known.reason.replace(NOT_READY_YET, "") if known else ""
@@ -39,6 +44,7 @@ class Judgement:
         self._took = known.took_seconds if known else None
         self._confirmed = known.confirmed if known else None
         self._since = known.since if known else None
+        self._counted: float | None = None  # when a failure of liveness was counted last, while it is not proven
         self._failing = ""  # why the last probe of startup did not pass, where that speaks against the instance
         self._said: str | None = known.reason if known else None
         self._said_at: float | None = None
@@ -72,14 +78,15 @@ class Judgement:
             case "readiness":
                 self._hear_readiness(outcome)
             case "liveness":
-                self._hear_liveness(outcome)
+                self._hear_liveness(outcome, began, now)
+        self._become_ready()
         answers = role == "readiness" and outcome.passed and self._answer(began, now)
         if self._standing() != before:
             self._since = now
         elif not answers and not self._late(role, outcome, at):
             return None
-        if role != "liveness":
-            self._said, self._said_at = (None if self._reason == NOT_READY_YET else self._reason), at
+        if role != "liveness" or not self.proven:
+            self._said, self._said_at = (None if self._reason in {NOT_READY_YET, NOT_PROVEN_YET} else self._reason), at
         return self._verdict(now)
 
     def look(self, now: datetime) -> Health | None:
@@ -107,7 +114,12 @@ class Judgement:
 
     def _standing(self) -> tuple[bool, bool, bool]:
         """What every change of is a transition."""
-        return self.started, self._readiness.holds, self._liveness.holds and not self._overdue
+        return self.started, self._readiness.holds and self.proven, self._liveness.holds and not self._overdue
+
+    def _become_ready(self) -> None:
+        """It is ready where readiness and the first pass of liveness have met."""
+        if self._readiness.holds and self.proven:
+            self.was_ready, self._reason = True, ""
 
     def _count(self, role: Role, outcome: Outcome, seconds: float) -> None:
         self._took = round(seconds, 6)
@@ -130,18 +142,36 @@ class Judgement:
         if outcome.speaks:
             self._readiness = self._readiness.after(outcome.passed, self._target.readiness)
         if self._readiness.holds:
-            self.started = self.was_ready = True
-            self._reason = ""
+            self.started = True
+            if not self.proven and not self._reason.startswith(NOT_PROVEN_YET):
+                self._reason = NOT_PROVEN_YET
         elif outcome.failed or not self.was_ready:
             self._reason = outcome.reason or self._reason
 
-    def _hear_liveness(self, outcome: Outcome) -> None:
-        if outcome.speaks:
+    def _hear_liveness(self, outcome: Outcome, began: float, now: datetime) -> None:
+        if not self.proven:
+            self.proven = outcome.passed
+            if outcome.failed:
+                self._before = outcome.reason
+                if self._readiness.holds:
+                    self._reason = f"{NOT_PROVEN_YET}: {outcome.reason}"
+        if outcome.speaks and (outcome.passed or self._counts(began, now)):
             self._liveness = self._liveness.after(outcome.passed, self._target.check("liveness"))
         if self._liveness.holds:
             self._live_reason = ""
         elif outcome.failed:
             self._live_reason = outcome.reason
+
+    def _counts(self, began: float, now: datetime) -> bool:
+        """Whether a failure of liveness counts: not before its initial delay; until a pass, one a period."""
+        check = self._target.check("liveness")
+        if initial_delay(check, self._target.run, now) > 0:
+            return False
+        if not self.proven:
+            if self._counted is not None and began - self._counted < check.period_seconds * SOONEST_PERIOD:
+                return False
+            self._counted = began
+        return True
 
     def _judge_budget(self, now: datetime) -> None:
         """Not live is what has not started in time, where the last probe of it says so and none is passing."""
@@ -155,7 +185,7 @@ class Judgement:
 
     def _answer(self, began: float, now: datetime) -> bool:
         """Whether a pass answers a suspicion: it was asked for after that was heard, and the instance is ready."""
-        if self._suspected is None or began < self._heard_at or not self._readiness.holds:
+        if self._suspected is None or began < self._heard_at or not (self._readiness.holds and self.proven):
             return False
         self._confirmed = max(now, self._suspected)
         self._suspected = None
@@ -163,9 +193,9 @@ class Judgement:
 
     def _late(self, role: Role, outcome: Outcome, at: float) -> bool:
         """It should be up by now, and is not, for a reason that was not told yet."""
-        if role == "liveness" or self.was_ready or outcome.passed or outcome.again is not None:
+        if self.was_ready or outcome.passed or outcome.again is not None or (role == "liveness" and self.proven):
             return False
-        if outcome.reason == self._said or self._said_at is None:
+        if self._reason == self._said or self._said_at is None:
             return False
         patience = NOT_YET_SECONDS if self._said is None else self._target.check(role).period_seconds
         return at - self._said_at >= patience

@@ -20,6 +20,7 @@ LONGEST = 0.250
 PATIENCE = 120.0  # seconds; twice the startup limit that apps have by default
 EASE = 40.0  # a pause that grows is so much shorter than the time that it grew in
 GRID = 0.1
+SOONEST_PERIOD = 0.9  # of a period is the shortest pause that jitter makes of it; the longest is as much above one
 SPREAD = 10.0  # seconds over which first probes that nobody waits for are spread
 FAULT_PAUSE = 1.0  # seconds after a fault of ours, at least
 
@@ -58,7 +59,7 @@ def in_period(check: Check, *, began: float) -> float:
 
     Many instances are then looked at in one wake-up of the process, which is most of what a probe costs.
     """
-    due = began + check.period_seconds * random.uniform(0.9, 1.1)
+    due = began + check.period_seconds * random.uniform(SOONEST_PERIOD, 2 - SOONEST_PERIOD)
     return math.ceil(due / GRID) * GRID if check.period_seconds >= 10 * GRID else due
 
 

@@ -51,7 +51,8 @@ async def get(target: Target, check: Check, action: HttpAction) -> Outcome:
     low, high = action.expected
     if low <= status <= high:
         return PASSED
-    return Outcome(passed=False, reason=f"GET {path} answered {status}, wants {low}–{high}")  # noqa: RUF001 - a range
+    wanted = f"{low}" if low == high else f"{low}–{high}"  # noqa: RUF001 - a range
+    return Outcome(passed=False, reason=f"GET {path} answered {status}, wants {wanted}")
 
 
 def failure(error: EOFError | NotHttp | CannotBeSent | OSError, endpoint: Endpoint, path: str) -> Outcome:

@@ -110,7 +110,8 @@ def test_each_check_is_probed_at_its_own_period_and_between_probes_there_is_no_t
     world.pass_over(3600.05, idle)  # beside the grid
     assert 330 <= len(world.probed["readiness"]) <= 400
     assert 55 <= len(world.probed["liveness"]) <= 68
-    assert [(one.started, one.ready, one.live) for _, one in world.told] == [(True, True, True)]
+    assert [(one.started, one.ready, one.live) for _, one in world.told] == [(True, False, True), (True, True, True)]
+    assert world.told[0][0] == world.told[1][0]
 
 
 def test_startup_comes_first_then_readiness_at_once_and_then_liveness() -> None:
@@ -120,7 +121,8 @@ def test_startup_comes_first_then_readiness_at_once_and_then_liveness() -> None:
     assert not late[1].started
     assert 7.0 <= started[0] <= 7.3
     assert max(world.probed["startup"]) == started[0] == world.probed["readiness"][0] == ready[0]
-    assert started[0] <= world.probed["liveness"][0] <= started[0] + 5
+    assert world.probed["liveness"][0] == started[0]
+    assert world.pauses("liveness")[0] > 4, "it is at its period after the first pass"
     assert len(world.probed["readiness"]) >= 9, "it is at its period after the first pass"
 
 
@@ -131,10 +133,12 @@ def test_an_initial_delay_counts_once_from_the_beginning_of_the_run() -> None:
             readiness=tcp(initial_delay_seconds=8),
             liveness=tcp(initial_delay_seconds=40, period_seconds=2),
         ),
-        up={"startup": 5.0},
+        up={"startup": 5.0, "liveness": 30.0},
     ).pass_over(120)
-    assert [round(world.probed[role][0], 3) for role in ROLES] == [3, 8, 40]
+    assert [round(world.probed[role][0], 3) for role in ROLES[:2]] == [3, 8]
     assert max(world.pauses("liveness")) < 2.5
+    assert all(one.live for _, one in world.told), "what failed before its initial delay does not count"
+    assert 30 <= next(at for at, one in world.told if one.ready) < 30.3, "a pass of it is looked for at once"
     assert max(world.pauses("readiness")) < 12
 
 
@@ -174,7 +178,7 @@ def test_a_probe_that_hangs_holds_up_no_other_check_and_has_no_second_one_beside
     assert len(world.probed["readiness"]) >= 50
     assert len(world.probed["liveness"]) >= 10
     assert not world.doubled
-    assert [(one.ready, one.live) for _, one in world.told] == [(True, True), (True, False)]
+    assert [(one.ready, one.live) for _, one in world.told] == [(False, True), (False, True), (False, False)]
 
 
 def test_a_suspicion_is_answered_at_once() -> None:
