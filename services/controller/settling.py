@@ -195,7 +195,8 @@ class Settling:
 def _done(rollout: Rollout) -> int:
     """Its release; raises `RolloutFailed` for one that failed."""
     if rollout.phase == "failed":
-        raise RolloutFailed(_lines(rollout.reason, rollout))
+        goes_on = f"; v{rollout.fallback} goes on" if rollout.fallback else ""
+        raise RolloutFailed(_lines(rollout.reason + goes_on, rollout))
     return rollout.release
 
 

@@ -112,9 +112,9 @@ async def test_a_failed_deploy_is_answered_with_its_last_fifty_lines(api: Api, a
     async with asyncio.TaskGroup() as group:
         deploy = group.create_task(admin("POST", f"{built}/builds", {"image": "acme/bad:1"}))
         await eventually(lambda: api.controller.picture.rollouts.mirror.get(stored_app(api).uuid, 3))
-        await rewrite(api, 3, phase="failed", reason="cmd.1 exited with code 1", last_lines=lines)
+        await rewrite(api, 3, phase="failed", reason="cmd.1 exited with code 1", last_lines=lines, fallback=2)
     assert deploy.result().line == "503 SERVICE UNAVAILABLE"
-    assert deploy.result().json["detail"].split("\n") == ["cmd.1 exited with code 1", *lines[10:]]
+    assert deploy.result().json["detail"].split("\n") == ["cmd.1 exited with code 1; v2 goes on", *lines[10:]]
 
 
 class Lines:

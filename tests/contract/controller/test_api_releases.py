@@ -62,7 +62,7 @@ async def test_a_failed_rollout_is_503_and_leaves_what_was(api: Api, admin: Clie
     api.deployer.failing["acme/bad:1"] = "image acme/bad:1 cannot be had: manifest unknown"
     answer = await admin("POST", f"{built}/builds", {"image": "acme/bad:1"})
     assert answer.line == "503 SERVICE UNAVAILABLE"
-    assert answer.json == {"detail": "image acme/bad:1 cannot be had: manifest unknown\nTraceback: boom"}
+    assert answer.json == {"detail": "image acme/bad:1 cannot be had: manifest unknown; v3 goes on\nTraceback: boom"}
     await eventually(lambda: config_is(admin, built, {"A": "1"}))
     again = await config(admin, built, B="2")
     assert again.status == 201
