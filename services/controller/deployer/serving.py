@@ -42,11 +42,18 @@ def counts_on(view: View, crew: Crew, instance: Instance) -> bool:
 
 
 def was_routed(view: View, instance: Instance) -> bool:
-    """An earlier rollout succeeded with it, or saw it in rotation everywhere; without a record that is assumed."""
+    """An earlier rollout succeeded with it, or saw it in rotation everywhere; without a record that is assumed.
+
+    One that has not taken the place of another yet is no part of that success: routers speak of it, and their word
+    holds.
+    """
     identity = instance.identity
     filed = view.rollouts.get(identity.release)
-    if filed is None or _established(view, instance):
+    if filed is None:
         return True
+    entry = next((entry for entry in filed.document.planned if entry.id == identity.id), None)
+    if entry is not None and entry.established:
+        return not entry.replaces or not view.without(instance)
     seen = filed.document.instances.get(identity.id)
     return seen is not None and seen.routed is not None
 

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from libs.keyspace import records as r
 from services.controller.deployer.healing import waits
 from services.controller.deployer.view import Filed
+from tests.support.deployer.proxy import Proxy
 from tests.support.deployer.world import World
 
 
@@ -285,6 +286,25 @@ def test_a_scale_in_the_midst_of_a_replacement_keeps_who_stands_in() -> None:
     world.come_to_rest()
     assert old not in world.containers
     assert world.rollouts[2].document.phase == "done"
+
+
+def test_a_restart_in_the_midst_of_a_replacement_does_not_count_on_one_that_a_router_has_not_heard_of() -> None:
+    world = World(surge=0.01)
+    world.proxies = [Proxy("router-1", "node-1"), Proxy("router-2", "node-2")]
+    world.change(formation={"web": 1})
+    world.deploy("good")
+    world.come_to_rest()
+    old = only(world)
+    world.proxies[1].present = False
+    sicken(world, old)
+    work(world)
+    (new,) = world.containers.keys() - {old}
+    assert [new in proxy.rotation for proxy in world.proxies] == [True, False]
+    world.change(restarts={"web": 1})
+    work(world)
+    assert set(world.retiring) == {new}  # users of the other router have the old one alone
+    world.come_to_rest()
+    assert not {old, new} & world.containers.keys()
 
 
 @pytest.mark.parametrize("after", range(4))
