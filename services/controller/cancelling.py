@@ -30,6 +30,8 @@ def refuse_unless_under_way(number: int, app: App, release: Release, rollouts: M
     rollout = rollouts.get(number)
     phase = rollout.phase if rollout else ""
     match phase:
+        case _ if is_out(rollout) and number != app.release:
+            words = f"v{number} was out before v{app.release}, so there is nothing to cancel"
         case _ if is_out(rollout):
             words = (
                 f"v{number} is out already, so there is nothing to cancel; to leave it, roll back to another release"

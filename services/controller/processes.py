@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from libs.keyspace.records import Alarm, Health, Instance, Rollout
+from libs.keyspace.records import Alarm, Health, Instance, Planned, Rollout
 
 State = Literal["initialized", "created", "up", "down", "destroyed", "crashed", "error"]
 
@@ -36,21 +36,30 @@ class Process:
         return str(uuid.uuid5(_NAMESPACE, self.id))
 
 
-def state_of(instance: Instance, verdict: Health | None) -> State:
-    """v1's state of an instance. A missing verdict is unknown, so the engine's word stands alone."""
+def state_of(instance: Instance, verdict: Health | None, *, proven: bool) -> State:
+    """v1's state of an instance; `proven`: it was part of a success.
+
+    A missing verdict is unknown: then what was proven once is up by the engine's word, and what is new is on its way.
+    """
     match instance.state:
         case "created":
             return "created"
         case "running":
-            if verdict is None or verdict.run != instance.started or verdict.ready:
-                return "up"
-            return "down" if verdict.started else "created"
+            return _running(verdict if verdict is not None and verdict.run == instance.started else None, proven=proven)
         case "restarting":
             return "crashed"
         case "exited":
             return "crashed" if instance.exit_code else "down"
         case "dead":
             return "error"
+
+
+def _running(verdict: Health | None, *, proven: bool) -> State:
+    if verdict is None:
+        return "up" if proven else "created"
+    if verdict.ready:
+        return "up"
+    return "down" if verdict.started and proven else "created"
 
 
 def _readiness(instance: Instance, verdict: Health | None) -> tuple[bool | None, str]:
@@ -65,7 +74,11 @@ def _readiness(instance: Instance, verdict: Health | None) -> tuple[bool | None,
     return verdict.ready, "" if verdict.ready else verdict.reason
 
 
-def _process(instance: Instance, verdict: Health | None, alarm: Alarm | None, born: datetime) -> Process:
+def _process(
+    instance: Instance, verdict: Health | None, alarm: Alarm | None, plan: Planned | None, otherwise: datetime
+) -> Process:
+    born = plan.planned if plan is not None else instance.started or otherwise
+    proven = plan is None or plan.established
     ready, reason = _readiness(instance, verdict)
     latest = max(time for time in (born, instance.started, instance.finished) if time is not None)
     return Process(
@@ -73,7 +86,9 @@ def _process(instance: Instance, verdict: Health | None, alarm: Alarm | None, bo
         type=instance.type,
         number=instance.number,
         release=instance.release,
-        state="crashed" if alarm is not None and alarm.kind == "crashed" else state_of(instance, verdict),
+        state="crashed"
+        if alarm is not None and alarm.kind == "crashed"
+        else state_of(instance, verdict, proven=proven),
         created=born,
         updated=latest,
         ready=ready,
@@ -99,8 +114,8 @@ def processes(  # noqa: PLR0913 - what is known of an app, by kind
     plans = {planned.id: planned for rollout in rolling for planned in rollout.planned}
     found = {}
     for instance in instances:
-        born = plans[instance.id].planned if instance.id in plans else instance.started or otherwise
-        found[instance.id] = _process(instance, health.get(instance.id), alarms.get(instance.id), born)
+        id_ = instance.id
+        found[id_] = _process(instance, health.get(id_), alarms.get(id_), plans.get(id_), otherwise)
     for rollout in rolling:
         for planned in rollout.planned if not rollout.settled else ():
             begun = Process(

@@ -180,7 +180,7 @@ class StandIn:
             for number in range(1, count + 1):
                 id_ = f"{app.release}-{app.generation(type_, number)}-{type_}-{number}"
                 name = f"{app.id}_v{app.release}.{type_}.{number}-{id_}"
-                planned.append(Planned(id=id_, name=name, type=type_, number=number, planned=now()))
+                planned.append(Planned(id=id_, name=name, type=type_, number=number, planned=now(), established=True))
                 instance = Instance(
                     id=id_,
                     name=name,

@@ -97,10 +97,11 @@ class Rollback(Answer):
 
 
 class Cancellation(Answer):
-    """A rollout that was cancelled, and the release that runs again."""
+    """A rollout that was cancelled, and the release that is wanted again; `runs`: it has a build."""
 
     version: int
     back_to: int | None = None
+    runs: bool = True
 
 
 class Releases:

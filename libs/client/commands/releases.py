@@ -145,7 +145,7 @@ def cancel(
     label = "Cancelling the deploy..." if number is None else f"Cancelling v{number}..."
     with call.screen.progress(label) as ending:
         gone = call.ask(question, note=f"The cancelling goes on: watch `deis releases -a {name}`.")
-        back = "" if gone.back_to is None else f", v{gone.back_to} runs"
+        back = ", nothing runs" if not gone.runs else "" if gone.back_to is None else f", v{gone.back_to} runs"
         ending.text = f"done, v{gone.version} is cancelled{back}"
 
 

@@ -104,7 +104,9 @@ class ReleasesResource(Resource):
         if self._c.picture.rollouts.mirror.get(app.uuid, cancelling.version) is None:  # else the deployer told of it
             words = f"v{cancelling.version} was cancelled by {call.user.username} before it was begun"
             await self._c.events.record(app, "cancelled", call.user.username, words, release=cancelling.version)
-        return as_json({"version": cancelling.version, "back_to": cancelling.back_to})
+        release = self._c.picture.release(app.uuid, cancelling.back_to)
+        runs = release is not None and release.build is not None
+        return as_json({"version": cancelling.version, "back_to": cancelling.back_to, "runs": runs})
 
     def _shape(self, app: App) -> Callable[[Release], shapes.Shape]:
         """How a release of this app looks now."""

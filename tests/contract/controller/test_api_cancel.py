@@ -54,7 +54,7 @@ async def test_cancelling_goes_back_to_what_ran_and_tells_the_deploy(
 ) -> None:
     async with under_way(api, admin, built, 3) as deploy:
         answer = await admin("POST", f"{built}/releases{path}/cancel")
-    assert (answer.line, answer.json) == ("200 OK", {"version": 3, "back_to": 2})
+    assert (answer.line, answer.json) == ("200 OK", {"version": 3, "back_to": 2, "runs": True})
     assert deploy.answer.line == "409 CONFLICT"
     assert deploy.answer.json == {"detail": "v3 was cancelled by admin; v2 runs"}
     listed = (await admin("GET", f"{built}/releases")).json["results"]
@@ -79,7 +79,7 @@ async def test_a_first_deploy_that_is_cancelled_leaves_an_app_that_runs_nothing(
     await config(admin, app, A="1")
     async with under_way(api, admin, app, 3) as deploy:
         answer = await admin("POST", f"{app}/releases/cancel")
-    assert answer.json == {"version": 3, "back_to": 2}
+    assert answer.json == {"version": 3, "back_to": 2, "runs": False}
     assert deploy.answer.json == {"detail": "v3 was cancelled by admin; nothing runs"}
     assert (await admin("GET", f"{app}/config")).json["values"] == {"A": "1"}
     assert (await admin("GET", f"{app}/containers")).json["results"] == []
@@ -120,7 +120,7 @@ async def test_a_deploy_that_no_deployer_has_begun_is_cancelled_at_once(api: Api
         asked = group.create_task(admin("POST", f"{app}/builds", {"image": "a"}))
         await eventually(lambda: stored_app(api).release == 2)
         answer = await admin("POST", f"{app}/releases/cancel")
-    assert answer.json == {"version": 2, "back_to": 1}
+    assert answer.json == {"version": 2, "back_to": 1, "runs": False}
     assert asked.result().json == {"detail": "v2 was cancelled by admin; nothing runs"}
     listed = (await admin("GET", f"{app}/releases")).json["results"]
     assert [one["state"] for one in listed] == ["cancelled", "current"]
@@ -168,7 +168,7 @@ async def test_a_type_that_ran_before_is_not_lost_on_the_way_back(api: Api, admi
     [
         ("", "v3 is out already, so there is nothing to cancel; to leave it, roll back to another release"),
         ("/v3", "v3 is out already, so there is nothing to cancel; to leave it, roll back to another release"),
-        ("/v2", "v2 is out already, so there is nothing to cancel; to leave it, roll back to another release"),
+        ("/v2", "v2 was out before v3, so there is nothing to cancel"),
         ("/v1", "v1 is not under way: v3 is wanted"),
     ],
 )
@@ -268,7 +268,7 @@ async def test_the_fallback_that_the_deployer_kept_is_where_it_goes(api: Api, ad
         rollouts = Shelf(api.store, api.controller.keyspace.rollouts)
         await rollouts.update(lambda one: one.changed(fallback=2), stored_app(api).uuid, 4)
         answer = await admin("POST", f"{built}/releases/cancel")
-    assert answer.json == {"version": 4, "back_to": 2}
+    assert answer.json == {"version": 4, "back_to": 2, "runs": True}
 
 
 async def test_instances_of_the_former_release_are_counted_once_each(api: Api, admin: Client, built: str) -> None:

@@ -42,7 +42,13 @@ def rollout(phase: Any, *planned: Planned) -> Rollout:
     ],
 )
 def test_a_state_is_one_of_v1s(fields: dict[str, Any], health: Health | None, state: str) -> None:
-    assert state_of(instance(**fields), health) == state
+    assert state_of(instance(**fields), health, proven=True) == state
+
+
+def test_what_was_never_part_of_a_success_is_on_its_way_until_it_is_ready() -> None:
+    assert state_of(instance(), None, proven=False) == "created"
+    assert state_of(instance(), verdict(ready=False), proven=False) == "created"
+    assert state_of(instance(), verdict(ready=True), proven=False) == "up"
 
 
 @pytest.mark.parametrize(
