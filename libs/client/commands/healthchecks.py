@@ -8,6 +8,7 @@ import typer
 
 from libs.client.commands.deploying import deploy_change
 from libs.client.commands.options import AppOption, JsonOption
+from libs.client.errors import BadArgument
 from libs.client.invocation import Invocation, present
 from libs.client.pairs import PROCESS_TYPE, parse_names
 from libs.client.probes import PROBES, ProbeOptions, lines, parse_probe, parse_probe_names, routed_type
@@ -48,15 +49,20 @@ def show(call: Invocation, app: str, found: HealthcheckSet, only: str | None = N
         call.screen.pairs(told, GAP)
 
 
-def meant(call: Invocation, app: str, type_: str | None) -> str:
-    """The process type that a probe is for; `BadArgument` where it cannot be guessed."""
-    if type_:
-        return parse_names([type_], PROCESS_TYPE, example="--type web")[0]
+def structure(call: Invocation, app: str) -> dict[str, int]:
+    """What the application runs, by process type."""
 
     async def question(client: Client) -> dict[str, int]:
         return (await client.apps.get(app)).structure
 
-    return routed_type(app, call.ask(question))
+    return call.ask(question)
+
+
+def meant(call: Invocation, app: str, type_: str | None) -> str:
+    """The process type that a probe is for; `BadArgument` where it cannot be guessed."""
+    if type_:
+        return parse_names([type_], PROCESS_TYPE, example="--type web")[0]
+    return routed_type(app, structure(call, app))
 
 
 def list_(context: typer.Context, app: AppOption = None, type_: TypeOption = None, json: JsonOption = False) -> None:
@@ -135,6 +141,10 @@ def set_(  # noqa: PLR0913, PLR0917 - what Deis Workflow takes
         return (await client.healthchecks.change(name, {processes: {field: wanted}})).release
 
     deploy_change(call, name, f"Applying {field} to {processes}...", question)
+    runs = structure(call, name)
+    if runs and processes not in runs:
+        others = ", ".join(sorted(runs))
+        call.screen.warn(f"No process of type {processes} runs, so nothing is probed yet; {name} runs {others}.")
     show(call, name, fetch(call, name))
 
 
@@ -152,6 +162,12 @@ def unset(
     fields = parse_probe_names(probes)
     name = call.app(app)
     processes = meant(call, name, type_)
+    given = fetch(call, name).healthcheck.get(processes, {})
+    if not given.keys() & set(fields):
+        has = f"only {', '.join(sorted(given))}" if given else "none"
+        raise BadArgument(
+            f"{processes} has no {' and no '.join(fields)} that could be removed: of its own it has {has}"
+        )
 
     async def question(client: Client) -> str:
         return (await client.healthchecks.change(name, {processes: dict.fromkeys(fields)})).release

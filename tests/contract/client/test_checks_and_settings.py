@@ -92,6 +92,20 @@ async def test_probes_are_typed_as_deis_users_type_them(
     assert stand_in.writes()[0][2] == {"healthcheck": {type_: probe}}
 
 
+async def test_a_type_that_does_not_run_is_told_of(paper: Deis) -> None:
+    told = await paper("healthchecks:set", "liveness", "exec", "--type", "wrker", "--", "true")
+    assert told.err == "No process of type wrker runs, so nothing is probed yet; paper runs web, worker.\n"
+
+
+async def test_what_was_never_set_is_not_unset(paper: Deis, stand_in: StandIn) -> None:
+    told = await paper("healthchecks:unset", "readiness", "--type", "wrker", status=1)
+    assert "wrker has no readinessProbe that could be removed: of its own it has none" in told.err
+    await paper("healthchecks:set", "liveness", "tcpSocket", "--type", "web")
+    told = await paper("healthchecks:unset", "startup", "readiness", status=1)
+    assert "web has no startupProbe and no readinessProbe that could be removed" in told.err
+    assert len(stand_in.writes()) == 1
+
+
 async def test_probes_are_unset_and_the_default_holds_again(paper: Deis, stand_in: StandIn) -> None:
     probe = {"tcpSocket": {"port": 1}}
     stand_in.apps["paper"]["healthcheck"] = {"worker": {"readinessProbe": probe, "livenessProbe": probe}}
