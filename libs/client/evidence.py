@@ -1,4 +1,4 @@
-"""What a rollout did and does, in lines to read. Times are told from the moment at which the change was asked for."""
+"""What a rollout did and does, in lines to read. Times are told from when the release was first asked for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # brings pydantic
     from libs.client.api.releases import InstanceEvidence, Release, RouterEvidence
 
 TITLE = re.compile(r"(.*?)\.?([0-9]*)")
+ROUTED = ("web", "cmd")  # the process types that requests are sent to
 
 
 def in_brief(rollout: UnderWay) -> str:
@@ -21,12 +22,11 @@ def in_brief(rollout: UnderWay) -> str:
 
 
 def progress(release: Release) -> str:
-    """Where the rollout stands: its phase, how many of the instances that come are ready, what it waits for."""
+    """Where the rollout stands: its phase, how many of the instances that were begun are ready, what it waits for."""
     coming = [one for one in release.instances or () if one.planned and not one.retired]
     ready = f"{sum(one.ready is not None for one in coming)}/{len(coming)} ready" if coming else ""
     waits = f"waits for {release.waiting}" if release.waiting and not release.settled else ""
-    in_place = f"in place: {release.in_place}" if release.in_place and not release.settled else ""
-    told = "; ".join(part for part in (ready, waits, in_place) if part)
+    told = "; ".join(part for part in (ready, waits) if part)
     return f"{release.phase or '':<10}  {told}".rstrip()
 
 
@@ -47,8 +47,14 @@ def outcome(release: Release) -> str:
             return f"{name} has nothing to roll out"
 
 
+def first_asked(release: Release) -> datetime | None:
+    """When the release was asked for. `asked` is of its latest round: of a restart, a scale or the way back to it."""
+    times = [at(release.asked), *(at(phase.began) for phase in release.evidence or ())]
+    return min((time for time in times if time is not None), default=None)
+
+
 def seconds_taken(release: Release) -> float | None:
-    """From the moment it was asked for until its last phase was over."""
+    """From when its latest round was asked for until its last phase was over."""
     ends = [
         began.timestamp() + phase.seconds
         for phase in release.evidence or ()
@@ -60,7 +66,7 @@ def seconds_taken(release: Release) -> float | None:
 
 def instance_lines(release: Release) -> Iterator[str]:
     """Each instance's course, and below it, set off, what its probes and the routers said."""
-    asked = at(release.asked)
+    asked = first_asked(release)
     for one in sorted(release.instances or (), key=_order):
         facts = [*_coming(one, asked), *_leaving(one, asked)]
         where = f" on {one.node}" if one.node else ""
@@ -101,13 +107,14 @@ def _leaving(one: InstanceEvidence, asked: datetime | None) -> Iterator[str]:
     if one.drained:
         yield f"drained {offset(one.drained, asked)}"
     if one.stopped:
-        yield f"stopped {offset(one.stopped, asked)} {_in_flight(one)}"
+        yield f"stopped {offset(one.stopped, asked)} {_in_flight(one)}".rstrip()
 
 
 def _in_flight(one: InstanceEvidence) -> str:
     """What was going on in an instance when it was told to stop."""
     if one.in_flight is None:
-        return "with no router's word on what was in flight"
+        of_routers = one.routers or one.title.partition(".")[0] in ROUTED  # no others have requests
+        return "with no router's word on what was in flight" if of_routers else ""
     if not one.in_flight:
         return "with nothing in flight"
     return f"with {one.in_flight} in flight{f', {one.websockets} of them WebSockets' if one.websockets else ''}"

@@ -10,12 +10,14 @@ from libs.client.commands.deploying import deploy
 from libs.client.commands.listing import shown
 from libs.client.commands.options import AppOption, JsonOption, LimitOption
 from libs.client.errors import NotOut
-from libs.client.evidence import instance_lines, outcome, progress
+from libs.client.evidence import first_asked, instance_lines, offset, outcome, progress
 from libs.client.invocation import Invocation, present
 from libs.client.pairs import parse_version
 from libs.client.screen import Screen
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from libs.client.api.answer import Page
     from libs.client.api.client import Client
     from libs.client.api.releases import Cancellation, Evidence, Release
@@ -75,10 +77,11 @@ def show(screen: Screen, app: str, release: Release) -> None:
     """A release's properties; of its rollout the phases, the instances with times from when it was asked for."""
     screen.heading(f"{app} Release v{release.version}")
     names = ("build", "config", "owner", "created", "summary", "updated", "uuid")
+    asked = first_asked(release)
     of_rollout = {
         "state": release.state,
         "reason": release.reason,
-        "asked": release.asked,
+        "asked": asked.isoformat(timespec="microseconds").replace("+00:00", "Z") if asked else release.asked,
         "phase": None if release.settled else release.phase,
         "waits for": None if release.settled else release.waiting,
         "in place": release.in_place,
@@ -88,7 +91,8 @@ def show(screen: Screen, app: str, release: Release) -> None:
     if release.evidence:
         screen.line()
         screen.subheading("Phases:")
-        screen.rows(("phase", "seconds", "note"), [cells(phase) for phase in release.evidence])
+        headers = ("phase", "began", "took", "note")
+        screen.rows(headers, [cells(phase, asked) for phase in release.evidence])
     if release.instances:
         screen.line()
         screen.subheading("Instances:")
@@ -101,10 +105,11 @@ def show(screen: Screen, app: str, release: Release) -> None:
             screen.line(line)
 
 
-def cells(evidence: Evidence) -> tuple[str, ...]:
-    """A phase, how long it took, and what is to be said of it."""
-    seconds = "" if evidence.seconds is None else f"{evidence.seconds:.3f}"
-    return (evidence.phase, seconds, *([evidence.note] if evidence.note else []))
+def cells(evidence: Evidence, asked: datetime | None) -> tuple[str, ...]:
+    """A phase, when it began, how long it took, and what is to be said of it."""
+    began = offset(evidence.began, asked) if evidence.began else ""
+    took = "" if evidence.seconds is None else f"{evidence.seconds:.3f}s"
+    return (evidence.phase, began, took, *([evidence.note] if evidence.note else []))
 
 
 def meant(context: typer.Context, app: str | None, version: str | None) -> tuple[Invocation, str, int | None]:
@@ -158,15 +163,18 @@ def watch(
     """Follow a release on its way until it is out. Ends with 1 where it failed, was cancelled or superseded."""
     call, name, number = meant(context, app, version)
     screen = call.screen
-    shown = ""
+    shown = in_place = ""
 
     def told(release: Release) -> None:
-        nonlocal shown
+        nonlocal shown, in_place
         if json:
             screen.json(release.as_json(), oneline=True)
         elif (line := progress(release)) != shown:
             if not shown:
                 screen.heading(f"{name} Release v{release.version}")
+            if release.in_place and release.in_place != in_place and not release.settled:
+                screen.line(f"in place    {release.in_place}")
+                in_place = release.in_place
             screen.line(line)
             shown = line
         screen.flush()

@@ -246,7 +246,7 @@ async def test_a_release_that_is_current_or_failed_is_marked(deis: Deis, stand_i
     stand_in.answers["GET /v1/apps/paper/releases/v3"] = says(200, shown, headers=VERSIONS)
     assert (await deis("releases:info", "v3")).out.endswith(
         "state:    failed\nreason:   web.1 exited with code 1\n"
-        "\n--- Phases:\nimage\t0.260\texample/web:v3\nstarting\t4.000\n"
+        "\n--- Phases:\nimage\t\t0.260s\texample/web:v3\nstarting\t\t4.000s\n"
     )
 
 

@@ -105,6 +105,22 @@ async def test_the_one_under_way_is_followed_else_the_latest(paper: Deis, stand_
     assert "v2 is out" in (await paper("releases:watch")).out
 
 
+async def test_why_a_rollout_goes_in_place_is_told_once(paper: Deis, stand_in: StandIn) -> None:
+    why = "the app's surge is 0"
+    stand_in.answers[PATH] = streams(
+        release("preparing"),
+        release("starting", in_place=why),
+        release("starting", 1, in_place=why),
+        release("done", 2, in_place=why),
+    )
+    assert (await paper("releases:watch", "v2")).out.splitlines()[1:5] == [
+        "preparing   0/2 ready",
+        f"in place    {why}",
+        "starting    0/2 ready",
+        "starting    1/2 ready",
+    ]
+
+
 async def test_a_release_without_anything_to_roll_out_is_no_error(paper: Deis) -> None:
     assert (await paper("releases:watch", "v1")).out.splitlines()[-1] == "v1 has nothing to roll out"
 
@@ -239,7 +255,7 @@ async def test_a_release_is_shown_with_its_evidence(paper: Deis, stand_in: Stand
         f"asked:     {ASKED}\n"
         "in place:  no room for one more beside 2 of 512M\n"
         "\n--- Phases:\n"
-        "starting\t2.040\tweb.1 to pass its check\n"
+        "starting\t+0.250s\t2.040s\tweb.1 to pass its check\n"
         "\n--- Instances:\n"
         "web.1 (v2) on n1: running +1.250s, ready +2.250s\n"
         "web.2 (v2) on n1: running +1.250s, ready +2.250s\n"

@@ -7,7 +7,7 @@ import pytest
 from libs.client.api.apps import UnderWay
 from libs.client.api.releases import Release
 from libs.client.evidence import at as moment
-from libs.client.evidence import in_brief, instance_lines, offset, outcome, progress
+from libs.client.evidence import first_asked, in_brief, instance_lines, offset, outcome, progress
 
 ASKED = "2026-01-02T03:04:05.500000Z"
 
@@ -67,6 +67,19 @@ def test_what_is_not_known_of_an_instance_is_not_made_up() -> None:
     assert shown == ["cmd.2: stopped +1.000s with no router's word on what was in flight", "web.1: planned"]
 
 
+def test_of_a_process_without_requests_no_router_is_missed() -> None:
+    shown = list(instance_lines(release(instances=[{"title": "worker.1", "stopped": at(1)}])))
+    assert shown == ["worker.1: stopped +1.000s"]
+
+
+def test_times_of_a_release_that_was_restarted_count_from_when_it_was_first_asked_for() -> None:
+    evidence = [{"phase": "preparing", "began": ASKED, "seconds": 0.5}, {"phase": "retiring", "began": at(9)}]
+    again = release(asked=at(9), instances=[{"title": "web.1", "started": at(2)}], evidence=evidence)
+    assert list(instance_lines(again)) == ["web.1: running +2.000s"]
+    assert first_asked(again) == moment(ASKED)
+    assert first_asked(release(asked=None)) is None
+
+
 @pytest.mark.parametrize(("count", "wanted"), [(0, "with nothing in flight"), (1, "with 1 in flight")])
 def test_what_was_in_flight_at_a_stop_is_told(count: int, wanted: str) -> None:
     one = {"title": "web.1", "stopped": at(1), "in_flight": count, "websockets": 0}
@@ -107,8 +120,6 @@ def test_progress_counts_those_that_come_and_tells_what_is_waited_for() -> None:
     under_way = release(phase="starting", waiting="web.2 to start", instances=coming)
     assert progress(under_way) == "starting    1/2 ready; waits for web.2 to start"
     assert progress(release(phase="preparing")) == "preparing"
-    in_place = release(phase="starting", in_place="no room for one more")
-    assert progress(in_place) == "starting    in place: no room for one more"
     assert progress(release(phase="done", instances=[CAME], waiting="x")) == "done        1/1 ready"
 
 
