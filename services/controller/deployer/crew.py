@@ -88,11 +88,15 @@ def muster(view: View, draft: Rollout) -> Crew:
     return Crew(wanted, current, tuple(stale), surplus)
 
 
-def former(draft: Rollout, crew: Crew, empty: Collection[Slot]) -> list[Planned]:
-    """Entries that are over and whose slots nobody holds yet: they stay in the record, so that the number does."""
+def former(view: View, draft: Rollout, crew: Crew, empty: Collection[Slot]) -> list[Planned]:
+    """Entries that are over and whose slots nobody holds yet: they stay in the record, so that the number does.
+
+    One whose instance vanished before the record had seen it run gets a deadline, so that no later leader starts it.
+    """
     held = {entry.id for entry in crew.entries}
     found = {(entry.type, entry.number): entry for entry in draft.planned if entry.id not in held}
-    return [entry for slot, entry in found.items() if slot in empty]
+    kept = [entry for slot, entry in found.items() if slot in empty]
+    return [entry if entry.id in view.here else entry.changed(deadline=entry.deadline or view.now) for entry in kept]
 
 
 def entry_for(view: View, release: int, slot: Slot, id_: str) -> Planned:

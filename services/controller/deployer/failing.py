@@ -78,8 +78,11 @@ def _guessed(view: View, instance: Instance) -> str:
 
 
 def fail(view: View, out: Intentions, draft: Rollout, reason: str, name: str = "") -> None:
-    """Write the reason down, so that any leader goes on with the failure and not with the rollout."""
-    failed = with_evidence(view, draft).changed(reason=reason, waiting="")
+    """Write the reason down, so that any leader goes on with the failure and not with the rollout.
+
+    What it waited for stays until it is settled: the phase's evidence says so.
+    """
+    failed = with_evidence(view, draft).changed(reason=reason)
     out.add(Fail(failed, _expect(view, draft.release), name))
 
 

@@ -20,6 +20,7 @@ from services.controller.deployer.serving import (
     counts_on,
     is_unproven,
     never_served,
+    outcome,
     pending,
     satisfied,
     serving,
@@ -118,7 +119,7 @@ def _reason(scene: _Scene, instance: Instance, out: Intentions) -> str:
     slot, own = _slot(instance), instance.identity.release == draft.release
     planned = any(entry.id == instance.identity.id for entry in draft.planned)
     if not planned and never_served(view, instance) and is_unproven(view, instance):
-        return "failed or superseded"
+        return outcome(view, instance.identity.release)
     if slot[0] not in scene.wanted:
         if own:
             return "scaled down"

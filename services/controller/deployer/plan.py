@@ -16,7 +16,7 @@ from services.controller.deployer.evidence import with_leavers
 from services.controller.deployer.failing import fail, give_up, settle_failed
 from services.controller.deployer.intentions import Intentions, Plan
 from services.controller.deployer.rolling import roll, write
-from services.controller.deployer.serving import is_unproven
+from services.controller.deployer.serving import is_unproven, outcome
 from services.controller.deployer.settled import keep
 from services.controller.deployer.steps import ForgetApp, Happening, WriteRollout
 from services.controller.deployer.takeup import closed, moved_on, take_up
@@ -74,7 +74,7 @@ def _run_nothing(view: View, draft: Rollout, out: Intentions) -> None:
         fail(view, out, draft, f"v{draft.release} has no build: there is nothing to run")
         return
     for _, instance in sorted(view.live.items()):
-        retire(view, out, instance, "cancelled or superseded")
+        retire(view, out, instance, outcome(view, instance.identity.release))
     if view.rollouts:
         leaving = view.live or any(keeping(view, view.here[id_]) for id_ in view.retiring if id_ in view.here)
         write(view, moved_on(view, draft.changed(planned=()), "retiring" if leaving else "done"), out)

@@ -33,7 +33,7 @@ def roll(view: View, draft: Rollout, out: Intentions, fresh: Callable[[], str]) 
     enlisted = enlist(view, imaged, crew, fresh, out)
     staying, in_place = leave(view, imaged, crew, enlisted.tight, out)
     empty = [slot for slot in crew.missing if slot not in enlisted.entries]
-    planned = in_order((*crew.entries, *enlisted.entries.values(), *former(imaged, crew, empty)))
+    planned = in_order((*crew.entries, *enlisted.entries.values(), *former(view, imaged, crew, empty)))
     for entry in (*crew.current.values(), *enlisted.entries.values()):
         start(view, imaged, entry, out)
     phase = _phase(view, crew, out, staying)

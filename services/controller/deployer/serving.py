@@ -64,6 +64,19 @@ def is_unproven(view: View, instance: Instance) -> bool:
     return filed is not None and filed.document.succeeded is None and not _established(view, instance)
 
 
+def outcome(view: View, release: int) -> str:
+    """What became of a rollout that is over, or of an earlier attempt of the wanted release: why its instances go."""
+    filed, cancelled = view.rollouts.get(release), view.app.cancelled
+    if release == view.app.release:
+        return f"an earlier attempt of v{release} started it"
+    phase = filed.document.phase if filed else ""
+    if phase == "failed" or (filed is not None and filed.document.reason and not filed.document.settled):
+        return f"v{release} failed"
+    if phase == "cancelled" or (cancelled is not None and cancelled.release == release):
+        return f"v{release} was cancelled"
+    return f"superseded by v{view.app.release}"
+
+
 def never_served(view: View, instance: Instance) -> bool:
     """Its present run has not passed its check so far, by all that is known."""
     verdict = view.verdict(instance) if instance.state == "running" else None

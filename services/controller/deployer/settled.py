@@ -60,7 +60,8 @@ def _retire_unplanned(view: View, record: Rollout, out: Intentions) -> None:
     for id_, instance in sorted(view.live.items()):
         counterpart = planned.get((instance.identity.type, instance.identity.number))
         if id_ not in known and _is_unneeded(view, record, instance, counterpart):
-            retire(view, out, instance, "not planned")
+            failed = record.phase == "failed"
+            retire(view, out, instance, f"v{record.release} failed" if failed else "not planned")
 
 
 def _is_unneeded(view: View, record: Rollout, instance: Instance, counterpart: Planned | None) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from libs.keyspace.records import Evidence, Planned, Rollout
+from libs.keyspace.records import Evidence, InstanceEvidence, Planned, Rollout
 from services.controller.deployer.healing import restored
 from services.controller.deployer.view import View
 
-EVIDENCE_KEPT = 64  # phases, of the latest rollouts of a release
+EVIDENCE_KEPT = 64  # phases, of a rollout that goes on through many intents
 PHASES = ("preparing", "starting", "routing", "retiring", "done")
 
 
@@ -46,7 +46,7 @@ def reopened(view: View, record: Rollout) -> Rollout:
     """The record, begun again for the app's present intent.
 
     While it was settled nobody marked what ran: an entry that is not there and was never seen may have come and gone.
-    One that was to replace an instance leaves that one in its place.
+    One that was to replace an instance leaves that one in its place. Its evidence begins anew too.
     """
     if record.settled:
         seen = [entry for entry in record.planned if entry.id in view.here or entry.deadline is not None]
@@ -64,11 +64,18 @@ def reopened(view: View, record: Rollout) -> Rollout:
         planned=kept,
         asked=view.app.updated,
         in_place="",
-        evidence=record.evidence if record.settled else closed(view, record),
+        evidence=() if record.settled else closed(view, record),
+        instances=_unfinished(view, record) if record.settled else record.instances,
         reason="",
         last_lines=(),
         waiting="",
     )
+
+
+def _unfinished(view: View, record: Rollout) -> dict[str, InstanceEvidence]:
+    """The evidence of the last round that this one still needs: of who leaves, and of who was part of no success."""
+    over = {entry.id for entry in established(record)} - view.retiring.keys()
+    return {id_: seen for id_, seen in record.instances.items() if id_ in view.here and id_ not in over}
 
 
 def established(record: Rollout) -> tuple[Planned, ...]:

@@ -14,7 +14,7 @@ from services.controller.deployer.slots import wanted_counts
 from tests.support.deployer.proxy import Proxy
 
 UP = {"running", "restarting"}
-EXCUSED = ("its successor had its time", "not planned")
+EXCUSED = ("its successor had its time", " failed")
 """Reasons of those that go although nobody serves in their place: its successor had the time that a new one has; it is
 a failed rollout's own."""
 

@@ -397,7 +397,8 @@ class World:
 
     def _is_current(self, entry: r.Planned) -> bool:
         """It is to be there: not to be restarted, nor one that only keeps its number for a successor."""
-        over = entry.id in self.used or entry.id in self.retiring
+        gone = entry.deadline is not None and entry.id not in self.containers
+        over = gone or entry.id in self.used or entry.id in self.retiring
         return not over and entry.generation >= self.app.generation(entry.type, entry.number)
 
     def _bytes(self, type_: str) -> int | None:

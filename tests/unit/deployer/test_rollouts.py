@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from libs.keyspace import records as r
 from services.controller.deployer.evidence import KEPT
-from tests.support.deployer.world import World
+from tests.support.deployer.world import Manner, World
 
 
 def settled(formation: dict[str, int] | None = None, **settings: object) -> World:
@@ -177,3 +177,63 @@ def test_the_evidence_of_a_large_app_is_bounded_and_at_rest_nothing_is_written()
     before = {number: filed.revision for number, filed in world.rollouts.items()}
     turn(world, 5)
     assert {number: filed.revision for number, filed in world.rollouts.items()} == before
+
+
+def test_one_that_never_served_goes_with_the_word_on_what_became_of_its_release() -> None:
+    def reason(manner: Manner, *, deployed_again: bool) -> str:
+        world = settled(surge="1")
+        world.deploy(manner)
+        turn(world, 4)
+        (new,) = of(world, 3)
+        if deployed_again:
+            world.deploy("good")
+        world.come_to_rest()
+        return world.rollouts[3].document.instances[new].reason
+
+    assert reason("crashing", deployed_again=False) == "v3 failed"
+    assert reason("deaf", deployed_again=True) == "superseded by v4"
+
+
+def test_the_phase_that_failed_tells_what_it_waited_for() -> None:
+    world = settled(surge="1", startup_limit_seconds=5.0)
+    world.deploy("deaf")
+    until(world, "failed")
+    (*_, failing) = world.rollouts[3].document.evidence
+    assert (failing.phase, failing.note) == ("starting", "web.1 (no answer) to pass its check; web.2, web.3 to start")
+
+
+def test_each_round_of_a_release_has_evidence_of_its_own() -> None:
+    world = settled()
+    world.proxies[0].websockets[of(world, 2)[0]] = 1
+    lingering, *others = of(world, 2)
+    world.change(restarts={"web": 1})
+    until(world, "starting", 2)
+    until(world, "done", 2)
+    assert world.rollouts[2].document.instances.keys() > {lingering, *others}
+    while {*others} & world.containers.keys():
+        turn(world)
+    world.pass_time(60)
+    world.change(formation={"web": 4})
+    until(world, "starting", 2)
+    until(world, "done", 2)
+    record = world.rollouts[2].document
+    (new,) = (id_ for id_, seen in record.instances.items() if seen.title == "web.4")
+    assert record.instances.keys() == {lingering, new}  # the drain goes on, and is told to its end
+    assert [(one.phase, one.note) for one in record.evidence] == [("starting", "web.4 to start")]
+
+
+def test_one_that_vanished_before_it_was_seen_to_run_is_started_by_no_later_leader() -> None:
+    world = World()
+    world.change(formation={"worker": 2}, settings=r.AppSettings(parallel=1))
+    world.deploy("good")
+    while not world.containers:
+        world.look()
+    (lost,) = world.containers
+    world.vanish(lost)
+    world.change(formation={"web": 3, "worker": 1})
+    world.look()
+    assert sorted(entry.id == lost for entry in world.rollouts[2].document.planned) == [False, True]  # its number's
+    world.crash()
+    turn(world, 20)
+    assert lost not in {i.identity.id for i in world.containers.values()}
+    assert sorted(i.identity.type for i in world.containers.values()) == ["web", "web", "web", "worker"]
