@@ -30,7 +30,7 @@ async def mended(deis_platform: Platform) -> AsyncIterator[Platform]:
 async def test_a_dead_node_agent_starts_no_duplicates_and_empties_no_pool(
     mended: Platform, app: str, daemon: str
 ) -> None:
-    before = await mended.containers(app)
+    before = await mended.containers_at_rest(app)
     async with mended.traffic(app).flowing() as traffic:
         await asyncio.to_thread(mended.supervisor.stop, daemon)
         await more_than_a_lease(mended)
@@ -43,7 +43,7 @@ async def test_a_dead_node_agent_starts_no_duplicates_and_empties_no_pool(
 
 
 async def test_etcd_away_for_longer_than_every_lease_changes_nothing(mended: Platform, app: str) -> None:
-    before = await mended.containers(app)
+    before = await mended.containers_at_rest(app)
     async with mended.traffic(app).flowing() as traffic:
         await asyncio.to_thread(mended.supervisor.stop, "etcd")
         await more_than_a_lease(mended)
@@ -57,7 +57,7 @@ async def test_etcd_away_for_longer_than_every_lease_changes_nothing(mended: Pla
 
 
 async def test_a_container_that_no_record_owns_is_reported_and_left_alone(mended: Platform, app: str) -> None:
-    owned = (await mended.containers(app))[0]
+    owned = (await mended.containers_at_rest(app))[0]
     inspected = await mended.docker("inspect", "--format", "{{json .Config.Labels}}", owned)
     labels = [f"--label={line}" for line in labels_of_another_app(inspected)]
     try:
@@ -83,7 +83,7 @@ def labels_of_another_app(inspected: str) -> list[str]:
 
 
 async def test_an_empty_etcd_is_held_at_the_door_and_stops_no_container(mended: Platform, app: str) -> None:
-    before = await mended.containers(app)
+    before = await mended.containers_at_rest(app)
     data = mended.settings.home / "etcd"
     kept = mended.settings.home / "etcd-kept"
     async with mended.traffic(app).flowing() as traffic:
@@ -109,14 +109,14 @@ async def test_an_empty_etcd_is_held_at_the_door_and_stops_no_container(mended: 
 
 
 async def test_a_restored_etcd_is_accepted_by_an_operator_and_converges(mended: Platform, app: str) -> None:
-    before = await mended.containers(app)
+    before = await mended.containers_at_rest(app)
     data = mended.settings.home / "etcd"
     snapshot = mended.settings.home / "snapshot.db"
     endpoint = f"http://127.0.0.1:{mended.settings.etcd_port}"
     environment_of_etcdctl = ("env", "ETCDCTL_API=3", "etcdctl", "--endpoints", endpoint)
     await mended.run(*environment_of_etcdctl, "snapshot", "save", str(snapshot))
     await mended.deis("config:set", "AFTER=snapshot", "-a", app)
-    after = await mended.containers(app)
+    after = await mended.containers_at_rest(app)
     assert set(after).isdisjoint(before)
     async with mended.traffic(app).flowing() as traffic:
         await asyncio.to_thread(mended.supervisor.stop, "etcd")

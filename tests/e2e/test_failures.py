@@ -28,7 +28,7 @@ async def converges(deis_platform: Platform, app: str) -> None:
 async def test_apps_answer_while_it_is_killed_and_it_converges(
     deis_platform: Platform, app: str, programs: tuple[str, ...]
 ) -> None:
-    before = await deis_platform.containers(app)
+    before = await deis_platform.containers_at_rest(app)
     async with deis_platform.traffic(app).flowing() as traffic:
         await deis_platform.kill(*programs)
         await deis_platform.ready()
@@ -52,7 +52,7 @@ async def test_a_killed_haproxy_serves_again_without_help(deis_platform: Platfor
 
 
 async def test_a_killed_app_is_taken_out_and_comes_back_in_place(deis_platform: Platform, app: str) -> None:
-    victim, *_ = before = await deis_platform.containers(app)
+    victim, *_ = before = await deis_platform.containers_at_rest(app)
     await deis_platform.docker("kill", victim)
 
     async def both_up() -> bool:

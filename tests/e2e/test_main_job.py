@@ -23,12 +23,12 @@ async def test_an_image_becomes_an_answering_url_scaled_checked_and_logged(deis_
         ("cmd", 2, "up"),
         ("cmd", 3, "up"),
     ]
-    assert len(await deis_platform.containers(name)) == 3
+    assert len(await deis_platform.containers_at_rest(name)) == 3
 
     assert "GREETING" in await deis("config:set", "GREETING=good morning = hello", "-a", name)
     status, page = await deis_platform.get(name)
     assert (status, "good morning = hello" in page) == (200, True)
-    assert len(await deis_platform.containers(name)) == 3
+    assert len(await deis_platform.containers_at_rest(name)) == 3
 
     await deis("pull", f"{IMAGE}:v2", "-a", name)
     releases = await deis_platform.listing("releases", "-a", name)
@@ -89,9 +89,9 @@ async def test_a_deploy_under_load_loses_no_request(deis_platform: Platform, app
 
 
 async def test_a_restart_replaces_every_instance(deis_platform: Platform, app: str) -> None:
-    before = await deis_platform.containers(app)
+    before = await deis_platform.containers_at_rest(app)
     await deis_platform.deis("restart", "-a", app)
-    after = await deis_platform.containers(app)
+    after = await deis_platform.containers_at_rest(app)
     assert len(after) == len(before) == 2
     assert set(before).isdisjoint(after)
 

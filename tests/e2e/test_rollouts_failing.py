@@ -36,8 +36,14 @@ async def never_ready(tenant: Tenant) -> str:
 
 
 async def not_live(tenant: Tenant) -> str:
-    """A liveness probe that fails from the start, before its second instance is up."""
-    return await tenant.deis("config:set", "OFF=live", "BOOT=2", check=False)
+    """A liveness probe that fails from the start."""
+    return await tenant.deis("config:set", "OFF=live", check=False)
+
+
+async def cannot_live(tenant: Tenant) -> str:
+    """A new liveness probe that nothing of it can pass."""
+    probe = ("liveness", "httpGet", "--path", "/live", "--status", "418", "--period", "1", "--failure", "2")
+    return await tenant.deis("healthchecks:set", *probe, "--type", "cmd", check=False)
 
 
 @pytest.mark.parametrize(
@@ -47,20 +53,22 @@ async def not_live(tenant: Tenant) -> str:
         (exits_at_once, ["exited", "steady: no database is configured"]),
         (never_ready, ["GET /ready answered 503"]),
         (not_live, ["GET /live answered 503"]),
+        (cannot_live, ["GET /live answered 200, wants 418"]),
     ],
-    ids=["missing image", "exits at once", "never ready", "not live"],
+    ids=["missing image", "exits at once", "never ready", "not live", "cannot live"],
 )
 async def test_a_failing_deploy_says_why_and_the_release_before_answers_all_along(
     settled: Settled, deploy: Callable[[Tenant], Awaitable[str]], reasons: list[str]
 ) -> None:
     tenant = await settled("cmd=2", probes=PROBES, startup_limit=5)
-    before = tenant.rollout.release
+    before, ids = tenant.rollout.release, {one.id for one in await tenant.up(2)}
     async with tenant.platform.users(tenant.party(**FEW)) as crowd:
         told = await deploy(tenant)
         await crowd[tenant.name].more(50)
     unharmed(tenant, crowd[tenant.name])
-    assert [reason for reason in reasons if reason not in told] == []
-    await tenant.up(2, of=lambda one: one.release == before)
+    assert [reason for reason in (*reasons, f"v{before} goes on") if reason not in told] == []
+    assert {one.id for one in await tenant.up(2, of=lambda one: one.release == before)} == ids
+    assert crowd[tenant.name].closings == []
     await told_everywhere(tenant, before + 1, reasons[0])
     assert await shown_current(tenant) == before
 

@@ -100,6 +100,16 @@ class Platform:
         listed = await self.docker("ps", "--filter", f"label=io.deis.app={app}", "--format", "{{.Names}}")
         return sorted(listed.split())
 
+    async def containers_at_rest(self, app: str) -> list[str]:
+        """The same once nothing of the app is on its way out any more: a deploy is done before the old ones ended."""
+
+        async def look() -> list[str] | None:
+            shown = await self.listing("ps", "-a", app)
+            names = await self.containers(app)
+            return names if len(names) == len(shown) else None
+
+        return await eventually(look, within=60, what=f"nothing of {app} is on its way out")
+
     async def build(self, reference: str, example: str = "hello") -> str:
         """Build an example image under this reference; returns it."""
         with tempfile.TemporaryDirectory() as scratch:
