@@ -6,17 +6,19 @@ is not known neither begins nor ends one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from libs.engine import Instance
-from libs.keyspace.records import Alarm, Rollout
+from libs.keyspace.records import Alarm, Planned, Rollout
+from services.controller.deployer.healing import waits
 from services.controller.deployer.intentions import Intentions
 from services.controller.deployer.steps import Quote
 from services.controller.deployer.view import View, title
 
 MOST = 20  # alarms in a record
 STEADY = timedelta(seconds=30)  # ready for so long: a crash is over
+HEALED = timedelta(minutes=1)  # live and ready for so long: one that took another's place will do
 REWORDED_EVERY = timedelta(seconds=30)  # where only its numbers changed
 
 
@@ -26,14 +28,19 @@ def with_alarms(view: View, draft: Rollout, out: Intentions) -> Rollout:
     standing_in = {entry.replaces for entry in draft.planned} & view.here.keys()
     kept = {entry.id for entry in draft.planned if entry.established} | standing_in
     found = {id_: before[id_] for id_ in standing_in & before.keys() & view.retiring.keys()}
+    struck = {entry.id: entry for entry in draft.planned if entry.strikes and not entry.replaces}
+    times = {entry.replaces or entry.id: entry.strikes - bool(entry.replaces) for entry in draft.planned}
+    inherited = _inherited(view, struck, before)
+    found |= {id_: alarm for id_, alarm in inherited.items() if id_ not in view.here}
     for id_, instance in view.live.items():
-        old = before.get(id_)
+        old = before.get(id_) or inherited.get(id_)
         alarm = _present(view, instance, old)
-        if alarm is None and old and not _is_over(view, instance, old, id_ in standing_in, out):
+        if alarm is None and old and not _is_over(view, instance, _proof(old, id_, struck, standing_in), out):
             runs_again = old.kind == "crashed" and instance.state == "running"
             alarm = _crash(view, instance, old) if runs_again else old
         if alarm and (old or id_ in kept or instance.identity.release != draft.release):
-            found[id_] = alarm
+            since = old.since if old and old.kind == alarm.kind else alarm.since
+            found[id_] = _counted(alarm.changed(since=since), times.get(id_, 0))
     for type_, members in _by_type(view.live.values()).items():
         alarm = _unready(view, type_, members) or before.get(type_)
         if alarm and not any(view.ready(instance) for instance in members):
@@ -49,6 +56,11 @@ def former(view: View) -> Mapping[str, Alarm]:
     return last.alarms if last else {}
 
 
+def plain(message: str) -> str:
+    """An alarm's message without what is counted behind it."""
+    return message.partition("; and ")[0].partition("; replaced ")[0]
+
+
 def head(message: str) -> str:
     """What an alarm's message says first: while that stays, only its numbers have changed."""
     return message.partition(";")[0]
@@ -62,6 +74,22 @@ def _present(view: View, instance: Instance, old: Alarm | None) -> Alarm | None:
         what = wrong if never else f"failed its liveness check ({wrong})"
         return Alarm(kind="not_live", about=title(instance), since=view.now, message=f"{title(instance)} {what}")
     return _crash(view, instance, old) if _has_crashed(view, instance) else None
+
+
+def _inherited(view: View, struck: Mapping[str, Planned], before: Mapping[str, Alarm]) -> dict[str, Alarm]:
+    """By id of those that took the place of one that was not live: its alarm, until they have proved better."""
+    of = {alarm.about: alarm for alarm in before.values() if alarm.kind == "not_live"}
+    found = ((id_, of.get(f"{entry.type}.{entry.number}")) for id_, entry in struck.items() if id_ not in view.retiring)
+    return {id_: alarm for id_, alarm in found if alarm is not None}
+
+
+def _counted(alarm: Alarm, times: int) -> Alarm:
+    """With how often its slot's instance was replaced, and what the next one has to wait for."""
+    if alarm.kind != "not_live" or not times:
+        return alarm
+    how_often = f"replaced {times} time{'s' * (times != 1)}"
+    pause = f"{waits(times).total_seconds():g} s"
+    return alarm.changed(message=f"{plain(alarm.message)}; {how_often}, the next time {pause} after the last")
 
 
 def _crash(view: View, instance: Instance, old: Alarm | None) -> Alarm:
@@ -82,17 +110,24 @@ def _has_crashed(view: View, instance: Instance) -> bool:
     return instance.restarts > 0 and instance.state == "running" and verdict is not None and not verdict.started
 
 
-def _is_over(view: View, instance: Instance, alarm: Alarm, stands_in: bool, out: Intentions) -> bool:
-    """It is known to be; one that is being replaced must be ready as well."""
+def _proof(alarm: Alarm, id_: str, struck: Collection[str], standing_in: Collection[str]) -> timedelta | None:
+    """How long it has to be ready until the alarm is over; None: that it is live is enough."""
+    if alarm.kind == "crashed":
+        return STEADY
+    return HEALED if id_ in struck else timedelta() if id_ in standing_in else None
+
+
+def _is_over(view: View, instance: Instance, proof: timedelta | None, out: Intentions) -> bool:
+    """It is known to be."""
     verdict = view.verdict(instance)
-    if verdict is None or instance.state != "running":
+    if verdict is None or instance.state != "running" or not verdict.live:
         return False
-    if alarm.kind == "not_live":
-        return verdict.live and (verdict.ready or not stands_in)
-    steady = verdict.since + STEADY
-    if verdict.ready and view.now < steady:
+    if proof is None or not verdict.ready:
+        return proof is None
+    steady = verdict.since + proof
+    if view.now < steady:
         out.look_at(steady)
-    return verdict.ready and view.now >= steady
+    return view.now >= steady
 
 
 def _by_type(instances: Iterable[Instance]) -> dict[str, list[Instance]]:

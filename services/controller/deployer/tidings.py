@@ -6,7 +6,7 @@ It is told by whoever wrote it, from the difference to what was written before: 
 from __future__ import annotations
 
 from libs.keyspace.records import Alarm, Rollout
-from services.controller.deployer.alarms import former
+from services.controller.deployer.alarms import former, plain
 from services.controller.deployer.steps import Happening
 from services.controller.deployer.view import View
 
@@ -16,7 +16,8 @@ def tidings(view: View, document: Rollout) -> tuple[Happening, ...]:
     if document.release != view.app.release:
         return ()
     before, after = former(view), document.alarms
-    began = [alarm for key, alarm in sorted(after.items()) if key not in before or before[key].kind != alarm.kind]
+    known = {(alarm.kind, alarm.about) for alarm in before.values()}  # who takes a place takes the alarm over with it
+    began = [alarm for _, alarm in sorted(after.items()) if (alarm.kind, alarm.about) not in known]
     ended = [alarm for key, alarm in sorted(before.items()) if key not in after and _is_there(view, key)]
     told = [
         *(Happening(alarm.kind, alarm.message, document.release) for alarm in began),
@@ -50,9 +51,7 @@ def _replaced(view: View, document: Rollout) -> list[str]:
         if entry.replaces in view.here and entry.id in now and not now[entry.id].replaces:
             alarm = former(view).get(entry.replaces)
             known = alarm is not None and alarm.kind == "not_live"
-            what = (
-                alarm.message.partition("; and ")[0] if alarm and known else f"{entry.type}.{entry.number} was not live"
-            )
+            what = plain(alarm.message) if alarm and known else f"{entry.type}.{entry.number} was not live"
             in_place = entry.id not in view.here and entry.replaces in view.retiring
             said.append(f"{what} and was replaced{_why_in_place(view) * in_place}")
     return said

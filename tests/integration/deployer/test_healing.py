@@ -30,7 +30,7 @@ async def healed(platform: MemoryPlatform, app: r.App, *old: str) -> None:
         assert rollout is not None
         assert ids == {entry.id for entry in rollout.planned}
         assert ids.isdisjoint(old)
-        assert rollout.alarms == {}
+        assert rollout.alarms.keys() <= ids  # those of the newcomers stand for a minute more
         return True
 
     await eventually(look, what=f"{old} replaced")
@@ -81,8 +81,8 @@ async def test_an_instance_that_is_live_again_is_kept_and_its_successor_goes(pla
     await eventually(lambda: _over(platform, app))
 
 
-async def _over(platform: MemoryPlatform, app: r.App, kind: str = "recovered") -> bool:
-    return kind in await platform.events(app) and not await alarms(platform, app)
+async def _over(platform: MemoryPlatform, app: r.App) -> bool:
+    return "recovered" in await platform.events(app) and not await alarms(platform, app)
 
 
 async def test_a_replacement_goes_on_under_the_next_leader(quiet: MemoryPlatform) -> None:
@@ -128,7 +128,6 @@ async def test_a_router_that_is_away_keeps_who_hangs_where_it_is(platform: Memor
     await platform.run(other, procfile={"worker": "work"}, formation={"worker": 1})
     assert await platform.retiring() == []
     platform.agents.routing = True
-    await eventually(lambda: _over(platform, app, "replaced"))
     await platform.only("v2 cmd.1", app=app)
     assert old not in {i.identity.id for i in await platform.there()}
 

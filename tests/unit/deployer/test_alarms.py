@@ -281,3 +281,61 @@ def test_one_that_never_started_says_so_in_the_checkers_words() -> None:
     )
     world.look()
     assert alarms(world)[id_].message == "web.1 did not start within 30 s: no"
+
+
+def replaced(world: World) -> str:
+    """What stands in the place of the one that is not live, a moment after it was replaced."""
+    (old,) = world.live()
+    world.sick.add(old)
+    while old in world.live():
+        look(world, 1)
+    look(world, 2)
+    (new,) = world.live()
+    return new
+
+
+def test_one_that_took_anothers_place_has_its_alarm_until_it_was_live_and_ready_for_a_minute() -> None:
+    world = running(web=1)
+    began = world.now
+    new = replaced(world)
+    (alarm,) = alarms(world).values()
+    assert set(alarms(world)) == {new}
+    assert (alarm.kind, alarm.about, alarm.since) == ("not_live", "web.1", began)
+    assert (
+        alarm.message
+        == "web.1 failed its liveness check (it hangs); replaced 1 time, the next time 10 s after the last"
+    )
+    world.pass_time(59)
+    look(world)
+    assert set(alarms(world)) == {new}
+    world.pass_time(1)
+    look(world)
+    assert alarms(world) == {}
+    assert [kind for kind, _ in words(world)] == ["not_live", "replaced", "recovered"]
+
+
+def test_instances_that_are_replaced_again_and_again_are_one_alarm_that_counts() -> None:
+    world = running(web=1)
+    began = world.now
+    for _ in range(4):
+        new = replaced(world)
+        world.pass_time(45)
+        assert alarms(world)
+    (alarm,) = alarms(world).values()
+    assert (set(alarms(world)), alarm.since) == ({new}, began)
+    assert alarm.message.endswith("; replaced 4 times, the next time 80 s after the last")
+    assert [kind for kind, _ in words(world)] == ["not_live", *["replaced"] * 4]
+    assert words(world)[-1] == ("replaced", "web.1 failed its liveness check (it hangs) and was replaced")
+
+
+def test_in_place_the_alarm_stands_while_nobody_is_there() -> None:
+    world = running(web=1)
+    world.change(settings=r.AppSettings(surge="0"))
+    (old,) = world.containers
+    world.sick.add(old)
+    seen = set()
+    while not world.live().keys() - {old}:
+        look(world, 1)
+        assert [alarm.kind for alarm in alarms(world).values()] == ["not_live"]
+        seen.add(len(world.live()))
+    assert seen == {0, 1}
