@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -56,3 +57,19 @@ async def test_what_came_before_the_engine_fell_silent_is_told() -> None:
 
     engine = await engine_with(b"cannot open the database\n")
     assert await last_lines(Stuck(engine.host), IDENTITY.name, 50, patience=0.05) == ("cannot open the database",)
+
+
+async def test_an_engine_that_is_busy_with_the_container_is_waited_for() -> None:
+    class Busy(MemoryEngine):
+        """It says nothing until somebody had to wait for longer than usual."""
+
+        @asynccontextmanager
+        async def logs(self, name: str, **asked: Any) -> AsyncIterator[AsyncIterator[LogPiece]]:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await asyncio.Event().wait()
+            async with super().logs(name, **asked) as pieces:
+                yield pieces
+
+    engine = await engine_with(b"cannot open the database\n")
+    assert await last_lines(Busy(engine.host), IDENTITY.name, 50, patience=0.01) == ("cannot open the database",)
