@@ -51,10 +51,11 @@ async def deploy_what_crashes(platform: MemoryPlatform, app: r.App, _: Killer) -
 
 
 async def deploy_and_cancel(platform: MemoryPlatform, app: r.App, killer: Killer) -> None:
-    """Cancelled once an instance of it is there, if the deployer lives for so long."""
-    before = (await platform.app(app)).release
+    """Cancelled once an instance of it is there, if the deployer lives for so long; until then it cannot be done."""
+    present = await platform.app(app)
+    before, number = present.release, present.latest + 1
+    platform.agents.passes = lambda instance: instance.identity.release != number or instance.identity.number == 1
     await platform.deploy(app, "shop")
-    number = (await platform.app(app)).release
     await eventually(lambda: _has_begun(platform, killer, number))
     await platform.change(app, release=before, cancelled=r.Cancelled(release=number, by="ann", at=app.created))
 
