@@ -195,7 +195,7 @@ class Judgement:
         """It should be up by now, and is not, for a reason that was not told yet."""
         if self.was_ready or outcome.passed or outcome.again is not None or (role == "liveness" and self.proven):
             return False
-        if self._reason == self._said or self._said_at is None:
+        if self._said_at is None or self._reason in {self._said, NOT_READY_YET, NOT_PROVEN_YET}:
             return False
         patience = NOT_YET_SECONDS if self._said is None else self._target.check(role).period_seconds
         return at - self._said_at >= patience
