@@ -44,8 +44,8 @@ def counts_on(view: View, crew: Crew, instance: Instance) -> bool:
 def was_routed(view: View, instance: Instance) -> bool:
     """An earlier rollout succeeded with it, or saw it in rotation everywhere; without a record that is assumed.
 
-    One that has not taken the place of another yet is no part of that success: routers speak of it, and their word
-    holds.
+    One that has not taken the place of another yet, or came in the place of one that vanished, is no part of that
+    success: routers speak of it, and their word holds.
     """
     identity = instance.identity
     filed = view.rollouts.get(identity.release)
@@ -53,7 +53,9 @@ def was_routed(view: View, instance: Instance) -> bool:
         return True
     entry = next((entry for entry in filed.document.planned if entry.id == identity.id), None)
     if entry is not None and entry.established:
-        return not entry.replaces or not view.without(instance)
+        first = filed.document.succeeded
+        later = identity.release == view.app.release and first is not None and entry.planned > first
+        return not (entry.replaces or later) or not view.without(instance)
     seen = filed.document.instances.get(identity.id)
     return seen is not None and seen.routed is not None
 

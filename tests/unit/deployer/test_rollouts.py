@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from libs.keyspace import records as r
 from services.controller.deployer.evidence import KEPT
+from tests.support.deployer.proxy import Proxy
 from tests.support.deployer.world import Manner, World
 
 
@@ -237,3 +238,21 @@ def test_one_that_vanished_before_it_was_seen_to_run_is_started_by_no_later_lead
     turn(world, 20)
     assert lost not in {i.identity.id for i in world.containers.values()}
     assert sorted(i.identity.type for i in world.containers.values()) == ["web", "web", "web", "worker"]
+
+
+def test_a_scale_down_does_not_count_on_one_in_a_vanished_ones_place_before_every_router_has_it() -> None:
+    world = World()
+    world.proxies = [Proxy("router-1", "node-1"), Proxy("router-2", "node-2")]
+    world.change(formation={"web": 2})
+    world.deploy("good")
+    world.come_to_rest()
+    world.proxies[1].present = False
+    lost = next(id_ for id_, i in world.containers.items() if i.identity.number == 1)
+    world.vanish(lost)
+    turn(world, 5)
+    world.change(formation={"web": 1})
+    turn(world, 5)
+    assert world.retiring == {}
+    world.proxies[1].present = True
+    world.come_to_rest()
+    assert [i.identity.number for i in world.containers.values()] == [1]
