@@ -45,7 +45,10 @@ class Promises:
         type_ = instance.identity.type
         before, now = Counter(self.last.values())[type_], Counter(serving.values())[type_]
         self.last = dict(serving)
-        if now >= before or any(reason.endswith(excuse) for excuse in EXCUSED):
+        if now >= before:
+            return
+        if any(reason.endswith(excuse) for excuse in EXCUSED):
+            self.floor[type_] = min(self.floor.get(type_, 0), now)  # nor is who goes later to make up for it
             return
         least = min(wanted.get(type_, 0), self.floor.get(type_, 0)) - ("in place" in reason)
         if now < least:
