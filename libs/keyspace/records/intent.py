@@ -30,7 +30,7 @@ class AppSettings(Part):
     drain_websocket_seconds: float = Field(300.0, ge=0)
     stop_grace_seconds: float = Field(10.0, ge=0)
     response_timeout_seconds: int | None = Field(None, ge=1)
-    surge: str | None = Field(None, pattern=r"^(\d{1,4}|\d{1,3}%)$")
+    surge: str | None = Field(None, pattern=r"^([0-9]{1,4}|[0-9]{1,3}%)$")
     parallel: int | None = Field(None, ge=1)
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic.fields import FieldInfo
 
 from libs.keyspace import BadRecord, Document, Keyspace
 from libs.keyspace.records import App, Check, PlatformSetting
@@ -46,10 +47,16 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911  # one f
     return PLAIN[annotation]
 
 
+def values_of(field: FieldInfo) -> st.SearchStrategy[Any]:
+    """The same, and texts as the field's pattern wants them."""
+    patterns = [found for one in field.metadata if (found := getattr(one, "pattern", None))]
+    return st.none() | st.from_regex(patterns[0], fullmatch=True) if patterns else values(field.annotation)
+
+
 def build(model: type[BaseModel]) -> st.SearchStrategy[BaseModel]:
     """Models of this type, with any of their optional fields left out."""
-    required = {name: values(field.annotation) for name, field in model.model_fields.items() if field.is_required()}
-    optional = {name: values(field.annotation) for name, field in model.model_fields.items() if not field.is_required()}
+    required = {name: values_of(field) for name, field in model.model_fields.items() if field.is_required()}
+    optional = {name: values_of(field) for name, field in model.model_fields.items() if not field.is_required()}
     return st.fixed_dictionaries(required, optional=optional).map(lambda fields: model(**fields))
 
 
