@@ -19,6 +19,7 @@ from services.controller.deployer.view import View, title
 MOST = 20  # alarms in a record
 STEADY = timedelta(seconds=30)  # ready for so long: a crash is over
 HEALED = timedelta(minutes=1)  # live and ready for so long: one that took another's place will do
+QUOTED_WITHIN = timedelta(minutes=1)  # of the alarm; what has said nothing by then is taken for silent
 REWORDED_EVERY = timedelta(seconds=30)  # where only its numbers changed
 
 
@@ -180,6 +181,11 @@ def _quoted(view: View, key: str, alarm: Alarm, out: Intentions) -> Alarm:
         return alarm
     quote = view.quoted.get(key)
     if quote is not None and quote.about == head(alarm.message):
-        return alarm.changed(last_lines=quote.lines)
+        again = quote.at + view.policy.retry
+        if quote.lines or again > alarm.since + QUOTED_WITHIN:
+            return alarm.changed(last_lines=quote.lines)
+        if view.now < again:  # the engine gives none of a container that it is just starting again
+            out.look_at(again)
+            return alarm
     out.add(Quote(key, view.here[key].name, head(alarm.message)))
     return alarm

@@ -211,7 +211,7 @@ class Executor:
                 except InstanceRefused as error:
                     log.warning("is not removed", app=notes.app, name=name, reason=error.reason)
             case Quote(instance, name, about):
-                notes.quoted[instance] = Quotation(about, await last_lines(self._engine, name, QUOTED))
+                notes.quoted[instance] = Quotation(about, await last_lines(self._engine, name, QUOTED), now())
             case Fail(document, expect, name):
                 lines = await last_lines(self._engine, name, LINES)
                 failing = document.changed(last_lines=lines)

@@ -67,6 +67,7 @@ class Quotation:
 
     about: str
     lines: tuple[str, ...]
+    at: datetime
 
 
 @dataclass(frozen=True)

@@ -312,7 +312,7 @@ class World:
                 if revision == self.app_revision:
                     self.change(release=release, formation=formation)
             case Quote(instance, _, about):
-                self.quoted[instance] = Quotation(about, self.last_words)
+                self.quoted[instance] = Quotation(about, self.last_words, self.now)
             case ForgetApp():
                 if self.containers:
                     raise Broken("the app is forgotten and runs")

@@ -132,6 +132,21 @@ def test_the_last_lines_of_one_that_wrote_nothing_are_not_asked_for_again_and_ag
     crash(world, only(world))
     look(world)
     assert plan(world.view(), world.fresh).steps == ()
+    world.pass_time(61)
+    look(world)
+    assert plan(world.view(), world.fresh).steps == ()
+
+
+def test_last_lines_that_the_engine_did_not_give_at_first_are_asked_for_again() -> None:
+    world = running(worker=1)
+    world.last_words = ()
+    id_ = only(world)
+    crash(world, id_)
+    look(world)
+    world.last_words = ("its last words",)
+    world.pass_time(11)
+    look(world)
+    assert alarms(world)[id_].last_lines == ("its last words",)
 
 
 def test_one_that_ran_again_after_a_crash_long_ago_and_turns_unready_has_not_crashed() -> None:

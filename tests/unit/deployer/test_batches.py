@@ -68,7 +68,7 @@ def test_what_is_noted_of_what_is_gone_and_of_images_that_nobody_wants_is_droppe
     notes.refused = dict.fromkeys(("instance/a", "instance/b", "image/2", "image/3"), refusal)
     notes.resolved = {2: image, 3: image}
     notes.tried = {"a": MOMENT, "b": MOMENT}
-    notes.quoted = {"a": Quotation("", ()), "b": Quotation("", ())}
+    notes.quoted = {"a": Quotation("", (), MOMENT), "b": Quotation("", (), MOMENT)}
     notes.forget_others(["a"], 3)
     assert notes.refused.keys() == {"instance/a", "image/3"}
     assert notes.resolved.keys() == {3}
