@@ -195,7 +195,8 @@ class Settling:
 def _done(rollout: Rollout) -> int:
     """Its release; raises `RolloutFailed` for one that failed."""
     if rollout.phase == "failed":
-        goes_on = f"; v{rollout.fallback} goes on" if rollout.fallback else ""
+        runs = rollout.fallback or (rollout.release if rollout.succeeded else None)
+        goes_on = f"; v{runs} goes on" if runs else ""
         raise RolloutFailed(_lines(rollout.reason + goes_on, rollout))
     return rollout.release
 

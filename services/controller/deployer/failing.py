@@ -91,6 +91,8 @@ def give_up(view: View, out: Intentions, draft: Rollout, fresh: Callable[[], str
     release = draft.fallback
     if release is None:
         words = f"v{draft.release} failed: {draft.reason}"
+        if draft.succeeded is not None:  # a restart, or a scale
+            words = f"v{draft.release} could not be changed, and goes on: {draft.reason}"
         out.add(settle_failed(view, draft, words, left_behind(view, draft, fresh)))
         return
     kept = dict(view.app.formation)

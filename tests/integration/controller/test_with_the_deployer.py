@@ -127,7 +127,7 @@ async def test_a_cancelled_change_leaves_what_ran(running: Whole) -> None:
     async with asyncio.TaskGroup() as group:
         asked = group.create_task(running.ann("POST", f"{APP}/healthchecks", {"healthcheck": PROBES}))
         answer, deploy = await cancelled(running, 3, asked)
-    assert (answer.line, answer.json) == ("200 OK", {"version": 3, "back_to": 2})
+    assert (answer.line, answer.json) == ("200 OK", {"version": 3, "back_to": 2, "runs": True})
     assert (deploy.line, deploy.json) == ("409 CONFLICT", {"detail": "v3 was cancelled by ann; v2 runs"})
     assert await running.up() == ["v2 cmd.1"]
     assert (await running.ann("GET", f"{APP}/healthchecks")).json["healthcheck"] == {}
@@ -141,7 +141,7 @@ async def test_a_cancelled_first_deploy_leaves_nothing_running(whole: Whole) -> 
     async with asyncio.TaskGroup() as group:
         asked = group.create_task(whole.ann("POST", f"{APP}/builds", {"image": "shop"}))
         answer, deploy = await cancelled(whole, 2, asked)
-    assert answer.json == {"version": 2, "back_to": 1}
+    assert answer.json == {"version": 2, "back_to": 1, "runs": False}
     assert deploy.json == {"detail": "v2 was cancelled by ann; nothing runs"}
     assert await whole.up() == []
     whole.agents.passes = lambda _: True
