@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from libs.keyspace.records import Evidence, InstanceEvidence, Planned, Rollout
 from services.controller.deployer.healing import restored
+from services.controller.deployer.slots import wanted_counts
 from services.controller.deployer.view import View
 
 EVIDENCE_KEPT = 64  # phases, of a rollout that goes on through many intents
@@ -46,7 +47,8 @@ def reopened(view: View, record: Rollout) -> Rollout:
     """The record, begun again for the app's present intent.
 
     While it was settled nobody marked what ran: an entry that is not there and was never seen may have come and gone.
-    One that was to replace an instance leaves that one in its place. Its evidence begins anew too.
+    One that was to replace an instance leaves that one in its place. Its evidence begins anew too, unless the app only
+    came back to what ran all along: then that of its own deploy stays.
     """
     if record.settled:
         seen = [entry for entry in record.planned if entry.id in view.here or entry.deadline is not None]
@@ -56,20 +58,32 @@ def reopened(view: View, record: Rollout) -> Rollout:
         kept = established(record)
     else:
         kept = record.planned
+    if record.settled and not _ran_all_along(view, record):
+        record = record.changed(asked=view.app.updated, in_place="", evidence=(), instances=_unfinished(view, record))
+    elif not record.settled:
+        record = record.changed(asked=view.app.updated, in_place="", evidence=closed(view, record))
     return record.changed(
         intent=view.revision,
         epoch=view.epoch,
         phase="preparing",
         since=view.now,
         planned=kept,
-        asked=view.app.updated,
-        in_place="",
-        evidence=() if record.settled else closed(view, record),
-        instances=_unfinished(view, record) if record.settled else record.instances,
         reason="",
         last_lines=(),
         waiting="",
     )
+
+
+def _ran_all_along(view: View, record: Rollout) -> bool:
+    """It was done, and has all that the app wants now: nothing of it is to be started or replaced."""
+    if record.phase != "done" or view.build is None:
+        return False
+    counts: dict[str, int] = {}
+    for entry in record.planned:
+        if entry.id not in view.live or entry.generation < view.app.generation(entry.type, entry.number):
+            return False
+        counts[entry.type] = counts.get(entry.type, 0) + 1
+    return counts == wanted_counts(view.app.formation, view.build)
 
 
 def _unfinished(view: View, record: Rollout) -> dict[str, InstanceEvidence]:

@@ -223,6 +223,19 @@ def test_each_round_of_a_release_has_evidence_of_its_own() -> None:
     assert [(one.phase, one.note) for one in record.evidence] == [("starting", "web.4 to start")]
 
 
+def test_a_later_deploy_that_fails_leaves_the_evidence_of_the_one_that_goes_on() -> None:
+    world = settled()
+    before = world.rollouts[2].document
+    assert all(before.instances[entry.id].routed for entry in before.planned)
+    world.deploy("missing")
+    until(world, "failed")
+    world.come_to_rest()
+    after = world.rollouts[2].document
+    assert (after.phase, after.intent > before.intent) == ("done", True)
+    assert (after.asked, after.instances) == (before.asked, before.instances)
+    assert after.evidence[: len(before.evidence)] == before.evidence != ()
+
+
 def test_one_that_vanished_before_it_was_seen_to_run_is_started_by_no_later_leader() -> None:
     world = World()
     world.change(formation={"worker": 2}, settings=r.AppSettings(parallel=1))
