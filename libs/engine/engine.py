@@ -57,6 +57,7 @@ class InstanceSpec:
     port: int | None = None
     checks: str = ""  # its probes as JSON (`records.Checks`); empty: none
     limits: Limits = Limits()
+    once: bool = False  # it runs to its end and is not restarted
 
     @property
     def name(self) -> str:

@@ -80,6 +80,8 @@ class Keyspace:
         self.platform = collection("platform", records.PlatformSetting, "name")
         self.users = collection("users", records.User, "name")
         self.tokens = collection("tokens", records.Token, "sha256")
+        self.keys = collection("keys", records.SshKey, "sha256")
+        self.certs = collection("certs", records.Cert, "common_name")
         self.apps = collection("apps", records.App, "app")
         self.builds = collection("builds", records.Build, "app_uuid", "uuid")
         self.releases = collection("releases", records.Release, "app_uuid", "number")

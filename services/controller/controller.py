@@ -11,6 +11,7 @@ from aiohttp import web
 from libs.keyspace import Keyspace
 from libs.keyspace.records import App, User
 from libs.store import Store
+from libs.vault import Vault
 from services.controller.access import may_use
 from services.controller.accounts import Accounts
 from services.controller.body import read_body
@@ -22,7 +23,6 @@ from services.controller.picture import Picture
 from services.controller.releasing import Releasing
 from services.controller.settings import ControllerSettings
 from services.controller.settling import Settling
-from services.controller.vault import Vault
 
 
 @dataclass(frozen=True)

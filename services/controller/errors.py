@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import structlog
@@ -9,9 +10,9 @@ from aiohttp import web
 
 from libs.keyspace import BadKey
 from libs.store import StaleRevision, StoreHeld, StoreUnavailable, TooLarge
+from libs.vault import SealBroken
 from libs.web import ErrorTable, as_json, detail
 from libs.web.errors import Row
-from services.controller.vault import SealBroken
 
 log = structlog.get_logger("api")
 
@@ -101,6 +102,14 @@ class NotReady(ApiError):
     """The controller cannot answer now: try again."""
 
 
+class Throttled(ApiError):
+    """Too many attempts; `seconds` until there may be another."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = max(1, math.ceil(seconds))
+        super().__init__(f"Request was throttled. Expected available in {self.seconds} seconds.")
+
+
 class LogsUnavailable(ApiError):
     """The logger cannot be asked."""
 
@@ -158,6 +167,7 @@ def error_table() -> ErrorTable:
             NotUnderWay: _says(409),
             WasCancelled: _says(409),
             RolloutFailed: _says(503),
+            Throttled: lambda error: detail(429, str(error), {"Retry-After": str(error.seconds)}),
             NotReady: _says(503, RETRY),
             StoreUnavailable: _away,
             TooLarge: lambda _: detail(413, "This makes a record that is larger than the platform's store takes."),

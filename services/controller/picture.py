@@ -59,6 +59,8 @@ class Picture:
         self.platform = Awaited(store, keyspace.platform)
         self.users = Awaited(store, keyspace.users)
         self.tokens = Awaited(store, keyspace.tokens)
+        self.keys = Awaited(store, keyspace.keys)
+        self.certs = Awaited(store, keyspace.certs)
         self.apps = Awaited(store, keyspace.apps)
         self.builds = Awaited(store, keyspace.builds)
         self.releases = Awaited(store, keyspace.releases)

@@ -19,10 +19,10 @@ from libs.keyspace.document import now
 from libs.keyspace.records import App, Build, Config, Release
 from libs.store import StaleRevision, Store, StoreUnavailable, TooLarge
 from libs.store.shelf import Shelf, Stored
+from libs.vault import Vault
 from services.controller.errors import Conflict, NotFound
 from services.controller.healthchecks import flat
 from services.controller.summary import Content
-from services.controller.vault import Vault
 
 ORPHANED_AFTER = timedelta(seconds=30)
 MOST_SKIPPED = 100  # orphans in a row

@@ -17,6 +17,7 @@ from libs.store import Store
 from libs.store.election import Election
 from libs.store.opening import open_store_for
 from libs.store.session import Session
+from libs.vault import open_vault
 from libs.web import listen, open_client
 from services.controller.accounts import Accounts
 from services.controller.api import api
@@ -29,7 +30,6 @@ from services.controller.picture import Picture
 from services.controller.releasing import Releasing
 from services.controller.settings import ControllerSettings
 from services.controller.settling import Settling
-from services.controller.vault import open_vault
 
 
 async def serve(daemon: Daemon) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from libs.keyspace.records import App, Rollout
+from libs.vault import Vault
 from services.controller.cancelling import Cancelling
 from services.controller.carrying import carries
 from services.controller.errors import NotFound, NotReady, RolloutFailed, Superseded, WasCancelled
@@ -12,7 +13,6 @@ from services.controller.events import Events
 from services.controller.picture import CATCHES_UP, Picture
 from services.controller.releasing import Released, content_of
 from services.controller.summary import Content
-from services.controller.vault import Vault
 
 LINES_TOLD = 50  # of a failed instance's output
 

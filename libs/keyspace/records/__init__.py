@@ -1,6 +1,6 @@
 """The documents behind the keys: intent (what is wanted), node (what is seen), mesh (who is there)."""
 
-from libs.keyspace.records.accounts import Token, User
+from libs.keyspace.records.accounts import Cert, SshKey, Token, User
 from libs.keyspace.records.checks import Check, Checks, ExecAction, HttpAction, HttpHeader, StaysUp, TcpAction
 from libs.keyspace.records.intent import (
     App,
@@ -24,6 +24,7 @@ __all__ = [
     "AppSettings",
     "Build",
     "Cancelled",
+    "Cert",
     "Check",
     "Checks",
     "Config",
@@ -49,6 +50,7 @@ __all__ = [
     "RouterEvidence",
     "RouterView",
     "Service",
+    "SshKey",
     "StaysUp",
     "TcpAction",
     "Token",

@@ -26,6 +26,7 @@ from libs.keyspace.document import now
 from libs.keyspace.records import App, Retiring
 from libs.store import ABSENT, StaleRevision, Store, StoreUnavailable, TooLarge
 from libs.store.shelf import Shelf
+from libs.vault import SealBroken
 from services.controller.deployer.alarms import former
 from services.controller.deployer.batches import in_batches, together
 from services.controller.deployer.notes import Notes
@@ -51,7 +52,6 @@ from services.controller.deployer.tail import LINES, QUOTED, last_lines
 from services.controller.deployer.tidings import tidings
 from services.controller.deployer.view import Quotation, Refusal, View
 from services.controller.events import Events
-from services.controller.vault import SealBroken
 
 log = structlog.get_logger("deployer")
 

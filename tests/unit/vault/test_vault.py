@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.controller.vault import SealBroken, Vault, open_vault, read_keys
+from libs.vault import SealBroken, Vault, open_vault, read_keys
 
 KEY = b"k" * 32
 

@@ -1,0 +1,60 @@
+"""Sealing a text for one place, and opening it there again."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Mapping
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+NONCE = 12  # bytes (NIST SP 800-38D §5.2.1.1), random for each sealing
+
+
+class SealBroken(Exception):
+    """A sealed value cannot be opened: its key is not here, or it was tampered with, or it is another app's."""
+
+
+class Vault:
+    """Seals texts: AES-256-GCM, with the place that a text is for as associated data, so it opens for no other place.
+
+    A sealed text is `<key id>:<base64 of nonce and ciphertext>`. The first key seals; further ones still open. A place
+    is an app's uuid for its config values, and `cert:<common name>`, `platform:<setting>` for what else is secret.
+    """
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        if not keys:
+            raise SealBroken(
+                "the vault has no key; its file must hold at least one line `<key id> <base64 of 32 bytes>`"
+            )
+        self._keys = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self.sealing = next(iter(keys))  # the key's id
+
+    def seal_text(self, place: str, text: str) -> str:
+        """The sealed form of a text."""
+        nonce = os.urandom(NONCE)
+        sealed = nonce + self._keys[self.sealing].encrypt(nonce, text.encode(), place.encode())
+        return f"{self.sealing}:{base64.b64encode(sealed).decode()}"
+
+    def unseal_text(self, place: str, sealed: str) -> str:
+        """The text that was sealed for this place; raises `SealBroken`."""
+        key_id, _, encoded = sealed.partition(":")
+        key = self._keys.get(key_id)
+        if key is None:
+            raise SealBroken(f"what is sealed for {place} takes key {key_id!r}, which is not in the key file")
+        try:
+            raw = base64.b64decode(encoded, validate=True)
+            return key.decrypt(raw[:NONCE], raw[NONCE:], place.encode()).decode()
+        except (InvalidTag, ValueError) as error:
+            raise SealBroken(f"what is sealed for {place} does not open with key {key_id!r}") from error
+
+    def seal(self, app_uuid: str, values: Mapping[str, str]) -> str:
+        """The sealed form of an app's config values."""
+        return self.seal_text(app_uuid, json.dumps(dict(values), ensure_ascii=False, separators=(",", ":")))
+
+    def unseal(self, app_uuid: str, sealed: str) -> dict[str, str]:
+        """The config values of an app; raises `SealBroken`."""
+        values: dict[str, str] = json.loads(self.unseal_text(app_uuid, sealed))
+        return values
