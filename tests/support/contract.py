@@ -90,8 +90,8 @@ class Checked:
         assert answer.status == status, answer
         operation = self.document["paths"][template][method.lower()]
         self.seen.add(operation["operationId"])
-        responses = operation["responses"]
-        described = resolved(self.document, responses.get(str(status)) or responses["default"])
+        assert str(status) in operation["responses"], f"{method} {template} does not tell of {status}"
+        described = resolved(self.document, operation["responses"][str(status)])
         if "content" not in described:
             assert answer.text == ""
             return answer
