@@ -31,6 +31,7 @@ accept-store: ## accept a restored or exchanged etcd, which the daemons hold at 
 	@if [ -x $(PYTHON) ]; then $(LOCAL) accept-store; else echo "the platform was never installed here"; fi
 
 test: install lint ## lint, types, import contracts and all tests, on real servers
+	@tests/support/v1_client/fetch.sh
 	@$(PYTHON) -m pytest tests/unit tests/contract tests/integration tests/e2e
 
 unit: install ## the tests that need no server
