@@ -92,6 +92,9 @@ class Checked:
         self.seen.add(operation["operationId"])
         assert str(status) in operation["responses"], f"{method} {template} does not tell of {status}"
         described = resolved(self.document, operation["responses"][str(status)])
+        for name, header in described.get("headers", {}).items():
+            told = resolved(self.document, header)
+            assert name in answer.headers or not told.get("required"), (method, path, name)
         if "content" not in described:
             assert answer.text == ""
             return answer
