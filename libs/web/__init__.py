@@ -6,7 +6,7 @@ limits; `answers` are JSON; `client` makes sessions with deadlines.
 
 from libs.web.answers import as_json, detail
 from libs.web.client import open_client
-from libs.web.errors import ErrorTable
+from libs.web.errors import ErrorTable, failure
 from libs.web.server import application, listen
 
-__all__ = ["ErrorTable", "application", "as_json", "detail", "listen", "open_client"]
+__all__ = ["ErrorTable", "application", "as_json", "detail", "failure", "listen", "open_client"]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
 from aiohttp import web
 
 from libs.web.answers import detail
+
+log = structlog.get_logger("web")
 
 Row = Callable[[Any], web.Response]
 """Takes the failure (of the row's kind) and makes its answer."""
@@ -44,3 +47,16 @@ class ErrorTable:
             if row := self._rows.get(kind):
                 return row(error)
         return None
+
+
+ERRORS: web.AppKey[ErrorTable] = web.AppKey("errors", ErrorTable)
+"""The table of an application in the frame."""
+
+
+def failure(request: web.Request, error: Exception) -> web.Response:
+    """The answer to what went wrong; an unexpected failure is logged whole and told as a bare 500."""
+    response = request.app[ERRORS].answer(error)
+    if response is None:
+        log.error("request failed", method=request.method, path=request.path, exc_info=error)
+        response = detail(500, "The server met an unexpected error; it is in its log under this request's id.")
+    return response

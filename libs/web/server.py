@@ -15,9 +15,7 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, Histogram
 
 from libs.web.answers import detail
-from libs.web.errors import ErrorTable
-
-log = structlog.get_logger("web")
+from libs.web.errors import ERRORS, ErrorTable, failure
 
 REQUEST_ID = "X-Request-Id"
 _GOOD_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -63,21 +61,13 @@ def _observing(service: str, registry: CollectorRegistry) -> Middleware:
     return observe
 
 
-def _answering(errors: ErrorTable) -> Middleware:
-    """Turns failures into answers; an unexpected one is logged whole and told as a bare 500."""
-
-    @web.middleware
-    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except Exception as error:
-            response = errors.answer(error)
-            if response is None:
-                log.exception("request failed", method=request.method, path=request.path)
-                response = detail(500, "The server met an unexpected error; it is in its log under this request's id.")
-            return response
-
-    return answer
+@web.middleware
+async def _answering(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns failures into answers, by the application's table."""
+    try:
+        return await handler(request)
+    except Exception as error:  # noqa: BLE001 - told and, where no row knows it, logged whole
+        return failure(request, error)
 
 
 @web.middleware
@@ -124,10 +114,12 @@ def application(  # noqa: PLR0913 - named parts of the frame, each with its defa
     frame: list[Middleware] = [_observing(service, registry)]
     if upper_reasons:
         frame.append(upper_case_reasons)
-    frame.append(_answering(errors or ErrorTable()))
+    frame.append(_answering)
     if deadline is not None:
         frame.append(_within(deadline))
-    return web.Application(middlewares=[*frame, *middlewares], client_max_size=body_limit)
+    app = web.Application(middlewares=[*frame, *middlewares], client_max_size=body_limit)
+    app[ERRORS] = errors or ErrorTable()
+    return app
 
 
 @asynccontextmanager
