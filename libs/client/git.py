@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from libs.client.errors import GitFailed
+from libs.client.errors import BadArgument, GitFailed
 
 SECONDS = 10.0
+USUAL = "deis"  # what the remote of an app is called unless its user wants another name
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,24 @@ def remote_host(url: str) -> str:
         return ""
 
 
-def remote_app(remotes: list[Remote], host: str) -> str | None:
-    """The app of the first remote on the controller's host: the last part of its path, without `.git`."""
-    for remote in remotes:
-        if host and remote_host(remote.url) == host.lower():
-            name = remote.url.rstrip("/").rpartition("/")[2].rpartition(":")[2]
-            if name := name.removesuffix(".git"):
-                return name
-    return None
+def app_in(url: str) -> str:
+    """The app that a URL is for: the last part of its path, without `.git`."""
+    return url.rstrip("/").rpartition("/")[2].rpartition(":")[2].removesuffix(".git")
+
+
+def remote_app(remotes: Sequence[Remote], host: str) -> str | None:
+    """The app of the remotes on the controller's host; of several, that of the remote that is called `deis`.
+
+    `BadArgument` where they are of several apps and none is called so: which is meant is not to be guessed.
+    """
+    apps = {remote.name: app_in(remote.url) for remote in remotes if host and remote_host(remote.url) == host.lower()}
+    apps = {name: app for name, app in apps.items() if app}
+    if USUAL in apps:
+        return apps[USUAL]
+    if len(set(apps.values())) > 1:
+        found = ", ".join(f"{name} of {app}" for name, app in sorted(apps.items()))
+        raise BadArgument(f"which app? This repository has remotes of several: {found}. Name the app with -a APP")
+    return next(iter(apps.values()), None)
 
 
 class Repository:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import typer
 
 from libs.client.api.controller import controller_host
-from libs.client.api.errors import NotAuthenticated, NotFound
+from libs.client.api.errors import ClientError, Forbidden, NotAuthenticated, NotFound
 from libs.client.errors import BadArgument, Interrupted
 from libs.client.git import Repository, remote_app
 from libs.client.profile import Profile, Profiles, profile_path
@@ -25,6 +25,12 @@ if TYPE_CHECKING:  # brings aiohttp and pydantic, a fifth of a second: imported 
     from libs.client.api.client import Client
 
 T = TypeVar("T")
+
+OWNER_SECONDS = 3.0  # to learn whose an app is, which only makes an error clearer
+MISMATCH = (
+    " !    WARNING: Client and server API versions do not match. Please consider upgrading.\n"
+    " !    Client version: {ours}\n !    Server version: {theirs}"
+)
 
 
 def goes_on(app: str) -> str:
@@ -47,6 +53,24 @@ def answer_seconds(environment: Mapping[str, str]) -> float | None:
     if not 0 < seconds < math.inf:
         raise BadArgument(f'DEIS_TIMEOUT="{text}" is no time to wait: seconds are, as in DEIS_TIMEOUT=120')
     return seconds
+
+
+async def say_who_may(client: Client, refused: Forbidden, username: str) -> None:
+    """Note whose the app is that the user may not change or see; nothing where that is not what was wrong."""
+    import asyncio  # noqa: PLC0415 - see above
+
+    if not (refused.app and refused.by_right):
+        return
+    try:
+        async with asyncio.timeout(OWNER_SECONDS):
+            owner = (await client.apps.get(refused.app)).owner
+    except (ClientError, TimeoutError):
+        refused.add_note(
+            f"The app {refused.app} is another's. Its owner can share it with you:"
+            f" `deis perms:create {username} -a {refused.app}`."
+        )
+    else:
+        refused.add_note(f"The app {refused.app} is {owner}'s: only {owner} or an administrator may do this.")
 
 
 def version() -> str:
@@ -96,9 +120,17 @@ class Invocation:
         Errors: `ClientError`.
         """
         profile = self.profile()
+
+        async def explained(client: Client) -> T:
+            try:
+                return await question(client)
+            except Forbidden as refused:
+                await say_who_may(client, refused, profile.username)
+                raise
+
         try:
             return self.ask_at(
-                profile.controller, question, token=profile.token, ssl_verify=profile.ssl_verify, note=note
+                profile.controller, explained, token=profile.token, ssl_verify=profile.ssl_verify, note=note
             )
         except NotAuthenticated as error:
             error.add_note(f"(The login is {profile.username}'s at {profile.controller}, from {self.profiles.path}.)")
@@ -121,13 +153,18 @@ class Invocation:
         import asyncio  # noqa: PLC0415 - see above
 
         from libs.client.api.client import open_client  # noqa: PLC0415
+        from libs.client.api.connection import SPOKEN  # noqa: PLC0415
 
         agent, seconds = f"deis/{version()}", answer_seconds(self.environment)
         opened = open_client if seconds is None else partial(open_client, seconds=seconds)
 
         async def asking() -> T:
             async with opened(controller, token=token, ssl_verify=ssl_verify, agent=agent) as client:
-                return await question(client)
+                try:
+                    return await question(client)
+                finally:
+                    if other := client.connection.other_version:
+                        self.screen.warn(MISMATCH.format(ours=SPOKEN, theirs=other))
 
         try:
             return asyncio.run(asking())

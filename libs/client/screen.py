@@ -133,12 +133,15 @@ class Screen:
         self._err.flush()
 
     @contextmanager
-    def progress(self, label: str) -> Iterator[Ending]:
+    def progress(self, label: str, *, quiet: bool = False) -> Iterator[Ending]:
         """`label` now, the ending behind it when the block is over; on a terminal a clock runs meanwhile.
 
-        A block that fails leaves `failed` behind the label.
+        A block that fails leaves `failed` behind the label. `quiet`, for what prints JSON, tells nothing of it.
         """
         ending = Ending()
+        if quiet:
+            yield ending
+            return
         start = f"{label} " if label else ""
         with Ticker(
             self._out,

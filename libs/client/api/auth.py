@@ -41,3 +41,16 @@ class Auth:
         body = {"new_password": new, "password": current, "username": username}
         body = {name: value for name, value in body.items() if value is not None}
         await self._connection.post("/v1/auth/passwd/", body)
+
+    async def cancel(self, username: str | None = None) -> None:
+        """Remove one's own account, or, for an administrator, that of `username`."""
+        await self._connection.delete("/v1/auth/cancel/", {"username": username} if username else None)
+
+    async def regenerate(self, username: str | None = None) -> str:
+        """A new token in place of all that one has, or, for an administrator, that `username` has."""
+        body = {"username": username} if username else {}
+        return (await self._connection.post("/v1/auth/tokens/", body)).read(Token).token
+
+    async def regenerate_all(self) -> None:
+        """End every token of every user; for administrators."""
+        await self._connection.post("/v1/auth/tokens/", {"all": True})

@@ -8,14 +8,20 @@ from contextlib import asynccontextmanager
 from libs.client.api.apps import Apps
 from libs.client.api.auth import Auth
 from libs.client.api.builds import Builds
+from libs.client.api.certs import Certs
 from libs.client.api.config import Configs
 from libs.client.api.connection import ANSWER_SECONDS, Connection, connect
 from libs.client.api.domains import Domains
 from libs.client.api.events import Events
 from libs.client.api.healthchecks import Healthchecks
+from libs.client.api.keys import Keys
+from libs.client.api.perms import Perms
+from libs.client.api.platform import Platform
 from libs.client.api.processes import Processes
 from libs.client.api.releases import Releases
 from libs.client.api.settings import Settings
+from libs.client.api.tokens import Tokens
+from libs.client.api.users import Users
 
 
 class Client:
@@ -26,13 +32,19 @@ class Client:
         self.auth = Auth(connection)
         self.apps = Apps(connection)
         self.builds = Builds(connection)
+        self.certs = Certs(connection)
         self.config = Configs(connection)
         self.domains = Domains(connection)
         self.events = Events(connection)
         self.healthchecks = Healthchecks(connection)
+        self.keys = Keys(connection)
+        self.perms = Perms(connection)
+        self.platform = Platform(connection)
         self.processes = Processes(connection)
         self.releases = Releases(connection)
         self.settings = Settings(connection)
+        self.tokens = Tokens(connection)
+        self.users = Users(connection)
 
 
 @asynccontextmanager

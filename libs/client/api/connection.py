@@ -28,6 +28,7 @@ from libs.client.api.failures import explain, start_it
 from libs.client.api.resolver import LoopbackResolver
 
 API_VERSION = "DEIS_API_VERSION"  # a header of every answer of a controller
+SPOKEN = "1.7"  # the API that this client speaks
 JSON, NDJSON = "application/json", "application/x-ndjson"
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
@@ -88,6 +89,7 @@ class Connection:
         self._session, self._seconds = session, seconds
         self.url = controller_url(url)
         self.token = token
+        self.other_version = ""  # of the API, where the controller's answers name another than `SPOKEN`
 
     @property
     def host(self) -> str:
@@ -136,9 +138,9 @@ class Connection:
         status, reason, reply = await self._ask("POST", path, body=asked, seconds=seconds)
         return self._checked(path, status, reason, reply, asked, changing=True)
 
-    async def delete(self, path: str, *, patient: bool = False) -> Reply:
+    async def delete(self, path: str, body: dict[str, Any] | None = None, *, patient: bool = False) -> Reply:
         """Remove. Errors and `patient`: as `post`."""
-        status, reason, reply = await self._ask("DELETE", path, seconds=None if patient else self._seconds)
+        status, reason, reply = await self._ask("DELETE", path, body=body, seconds=None if patient else self._seconds)
         return self._checked(path, status, reason, reply, changing=True)
 
     async def greet(self) -> None:
@@ -207,6 +209,8 @@ class Connection:
         *,
         changing: bool = False,
     ) -> Reply:
+        spoken = reply.headers.get(API_VERSION, SPOKEN)
+        self.other_version = spoken if spoken != SPOKEN else self.other_version
         if 200 <= status < 300:
             return reply
         if 300 <= status < 400:
@@ -216,7 +220,7 @@ class Connection:
             if changing and status in {502, 504}:  # it passed the request on and got no answer (RFC 9110 §15.6)
                 raise ConnectionBroken(self.url, f"the router says {status} {reason}", changed=True)
             raise ControllerUnreachable(self.url, f"what answers there says {status} {reason}", start_it(self.host))
-        raise refusal(status, reason, path, _decoded(reply), asked)
+        raise refusal(status, reason, path, _decoded(reply), asked, reply.headers)
 
 
 def _decoded(reply: Reply) -> object:

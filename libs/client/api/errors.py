@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import unquote
+from typing import Any
+
+from libs.client.api.subjects import app_of, subject_of
+
+NOT_PERMITTED = "You do not have permission to perform this action."
 
 
 class ClientError(Exception):
@@ -78,14 +82,15 @@ class AnswerOverdue(ConnectionBroken):
 class Refused(ClientError):
     """The controller answered with an error.
 
-    `fields` holds the messages by field, as the controller sent them; `detail` its one message, where it had but one.
+    `fields` holds the messages by field, as the controller sent them; `detail` its one message, where it had but one;
+    `app` the name of the app that was asked about, if any.
     """
 
-    remedy = ""
     heading = ""  # of the detail's further lines
 
-    def __init__(self, *, status: int, reason: str, subject: str, fields: Mapping[str, tuple[str, ...]]) -> None:
-        self.status, self.reason, self.subject, self.fields = status, reason, subject, dict(fields)
+    def __init__(self, *, status: int, reason: str, path: str, fields: Mapping[str, tuple[str, ...]]) -> None:
+        self.status, self.reason, self.path, self.fields = status, reason, path, dict(fields)
+        self.subject, self.app = subject_of(path), app_of(path)
         self.detail = "\n".join(fields.get("detail", ()) or fields.get("error", ()))
         super().__init__(self._text())
 
@@ -96,6 +101,11 @@ class Refused(ClientError):
         lines = [f"{first} {self.verdict}", *heading, *more]
         lines += [_of_field(name, text) for name, texts in rest.items() for text in texts]
         return "\n".join([*lines, self.remedy] if self.remedy else lines)
+
+    @property
+    def remedy(self) -> str:
+        """What to do, where that is known."""
+        return ""
 
     @property
     def verdict(self) -> str:
@@ -111,11 +121,24 @@ def _of_field(name: str, text: str) -> str:
 class NotAuthenticated(Refused):
     """401: no token, or one that the controller does not know (any more)."""
 
-    remedy = "Log in again with `deis login <controller>`."
+    @property
+    def remedy(self) -> str:
+        """To log in."""
+        return "Log in again with `deis login <controller>`."
 
 
 class Forbidden(Refused):
-    """403: the user may not do this."""
+    """403: the user may not do this; `by_right` where it is a matter of permissions, and not of what was asked for."""
+
+    @property
+    def by_right(self) -> bool:
+        """Whether another user could do it."""
+        return self.detail == NOT_PERMITTED
+
+    @property
+    def remedy(self) -> str:
+        """Who could, where that is known from the question alone."""
+        return "Only an administrator may do this." if self.by_right and not self.app else ""
 
 
 class NotFound(Refused):
@@ -145,11 +168,16 @@ class Unavailable(Refused):
 
 
 class Taken(Refused):
-    """400: a name that must be one of a kind is somebody's already; `thing` is an app, a domain or a user."""
+    """400: a name that must be one of a kind is somebody's already; `thing` is an app, a domain, a user and so on."""
 
     def __init__(self, thing: str, name: str, remedy: str, refused: Refused) -> None:
-        self.thing, self.name, self.remedy = thing, name, remedy
-        super().__init__(status=refused.status, reason=refused.reason, subject=refused.subject, fields=refused.fields)
+        self.thing, self.name, self._remedy = thing, name, remedy
+        super().__init__(status=refused.status, reason=refused.reason, path=refused.path, fields=refused.fields)
+
+    @property
+    def remedy(self) -> str:
+        """Another name, or where this one is."""
+        return self._remedy
 
     def _text(self) -> str:
         theirs = [f"{name}: {text}" for name, texts in self.fields.items() for text in texts]
@@ -157,9 +185,20 @@ class Taken(Refused):
 
 
 class RateLimited(Refused):
-    """429: too many calls in a short time."""
+    """429: too many calls in a short time; `seconds` until it may be tried again, where the controller says so."""
 
-    remedy = "Wait a little, then run the command again."
+    def __init__(self, *, seconds: int | None = None, **answer: Any) -> None:
+        self.seconds = seconds
+        super().__init__(**answer)
+
+    @property
+    def remedy(self) -> str:
+        """When to try again."""
+        if self.seconds is None:
+            return "Wait a little, then run the command again."
+        if self.seconds < 120:
+            return f"Run the command again in {self.seconds} second{'' if self.seconds == 1 else 's'}."
+        return f"Run the command again in {-(-self.seconds // 60)} minutes."
 
 
 KINDS: Mapping[int, type[Refused]] = {
@@ -167,41 +206,39 @@ KINDS: Mapping[int, type[Refused]] = {
     403: Forbidden,
     404: NotFound,
     409: Conflict,
-    429: RateLimited,
     503: Unavailable,
 }
 
 
 UNIQUE = "must be unique"
-TAKEN: Mapping[str, tuple[str, str]] = {  # the thing and the remedy, by the field that holds its name
-    "id": ("app", "Choose another name, or none and one is made up; `deis apps` lists the apps that you may use."),
-    "domain": ("domain", "An app has it: `deis domains:remove` it there (`deis domains -a APP`), or choose another."),
-    "username": ("user", "Choose another username, or use `deis login` if this one is yours."),
+TAKEN: Mapping[tuple[str, str], tuple[str, str]] = {
+    # the thing and the remedy, by the last part of the path and by the field that holds its name
+    ("apps", "id"): (
+        "app",
+        "Choose another name, or none and one is made up; `deis apps` lists the apps that you may use.",
+    ),
+    ("domains", "domain"): (
+        "domain",
+        "An app has it: `deis domains:remove` it there (`deis domains -a APP`), or choose another.",
+    ),
+    ("register", "username"): ("user", "Choose another username, or use `deis login` if this one is yours."),
+    ("keys", "id"): ("key", "`deis keys` lists yours; `deis keys:add FILE --id NAME` gives this one another name."),
+    ("certs", "common_name"): (
+        "certificate",
+        "Certificates are one a name: `deis certs:remove` the old one before you add a new one.",
+    ),
+    ("tokens", "name"): ("token", "`deis tokens` lists yours; choose another name, or `deis tokens:revoke` that one."),
 }
 
 
-def subject_of(path: str) -> str:
-    """What a path of the API is about, in words: `/v1/apps/foo/domains/a.b` → `domain a.b of app foo`."""
-    subject = "the call"
-    match [unquote(part) for part in path.split("?", maxsplit=1)[0].split("/") if part]:
-        case ["v1", "apps", app, "releases", "rollback"]:
-            subject = f"the release to go back to, or app {app} itself,"
-        case ["v1", "apps", app, "releases", version, "cancel"]:
-            subject = f"release {version} of app {app}"
-        case ["v1", "apps", app, "releases", "cancel"]:
-            subject = f"app {app}"
-        case ["v1", "apps", app, ("domains" | "releases" | "builds") as kind, name]:
-            subject = f"{kind.removesuffix('s')} {name} of app {app}"
-        case ["v1", "apps", app, *_]:
-            subject = f"app {app}"
-        case ["v1", "auth", what, *_]:
-            subject = "the user" if what == "passwd" else "the call"
-        case ["v1", *rest] if rest:
-            subject = "/".join(rest)
-    return subject
-
-
-def refusal(status: int, reason: str, path: str, body: object, asked: Mapping[str, object] | None = None) -> Refused:
+def refusal(  # noqa: PLR0913, PLR0917 - an answer, and what was asked
+    status: int,
+    reason: str,
+    path: str,
+    body: object,
+    asked: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Refused:
     """The error that an answer stands for; `body` is decoded JSON, or text where it was none.
 
     `asked` is the request's own body: it has the name that was refused.
@@ -215,10 +252,15 @@ def refusal(status: int, reason: str, path: str, body: object, asked: Mapping[st
         fields["detail"] = tuple(str(text) for text in body)
     elif isinstance(body, str) and body.strip() and not body.lstrip().startswith("<"):
         fields["detail"] = (body.strip(),)
-    kind = KINDS.get(status, Refused)
-    refused = kind(status=status, reason=reason, subject=subject_of(path), fields=fields)
-    for field, (thing, remedy) in TAKEN.items():
+    answer: dict[str, Any] = {"status": status, "reason": reason, "path": path, "fields": fields}
+    if status == 429:
+        wanted = (headers or {}).get("Retry-After", "")
+        return RateLimited(seconds=int(wanted) if wanted.isdecimal() else None, **answer)
+    refused = KINDS.get(status, Refused)(**answer)
+    kind_of_thing = path.partition("?")[0].rstrip("/").rpartition("/")[2]
+    for (things, field), (thing, remedy) in TAKEN.items():
         name = (asked or {}).get(field)
-        if status == 400 and name and any(UNIQUE in text for text in fields.get(field, ())):
+        taken = things == kind_of_thing and any(UNIQUE in text for text in fields.get(field, ()))
+        if status == 400 and name and taken:
             return Taken(thing, str(name), remedy, refused)
     return refused

@@ -10,8 +10,8 @@ from libs.client.api.errors import (
     Taken,
     Unavailable,
     refusal,
-    subject_of,
 )
+from libs.client.api.subjects import subject_of
 
 
 def test_field_errors_are_told_one_a_line_below_the_status() -> None:
@@ -44,12 +44,21 @@ def test_each_status_is_an_error_of_its_own_kind(status: int, kind: type[Refused
 
 
 @pytest.mark.parametrize(
-    ("field", "thing", "remedy"),
-    [("id", "app", "another name"), ("domain", "domain", "domains:remove"), ("username", "user", "deis login")],
+    ("path", "field", "thing", "remedy"),
+    [
+        ("/v1/apps", "id", "app", "another name"),
+        ("/v1/apps/a/domains", "domain", "domain", "domains:remove"),
+        ("/v1/auth/register/", "username", "user", "deis login"),
+        ("/v1/keys", "id", "key", "--id NAME"),
+        ("/v1/certs", "common_name", "certificate", "certs:remove"),
+        ("/v1/auth/tokens/", "name", "token", "tokens:revoke"),
+    ],
 )
-def test_a_name_that_is_taken_is_named_with_the_servers_words_and_a_remedy(field: str, thing: str, remedy: str) -> None:
+def test_a_name_that_is_taken_is_named_with_the_servers_words_and_a_remedy(
+    path: str, field: str, thing: str, remedy: str
+) -> None:
     words = "This field must be unique."
-    error = refusal(400, "BAD REQUEST", "/v1/x", {field: [words]}, {field: "hello"})
+    error = refusal(400, "BAD REQUEST", path, {field: [words]}, {field: "hello"})
     first, theirs, last = str(error).splitlines()
     assert isinstance(error, Taken)
     assert first == f"{thing} hello is taken (400 BAD REQUEST)"
