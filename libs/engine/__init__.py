@@ -1,10 +1,11 @@
 """The engine seam: single instances on whatever runs containers.
 
-`engine` is the protocol (`Engine`, and the narrow optional seams `Images`, `Logs`, `Exec` beside it), `drivers/` its
-implementations (`docker`, `memory`; the file's name is the configured name).
+`engine` is the protocol (`Engine`, and the narrow optional seams `Images`, `Logs`, `Endings`, `Exec` beside it),
+`drivers/` its implementations (`docker`, `memory`; the file's name is the configured name).
 """
 
 from libs.engine.engine import (
+    Endings,
     Engine,
     EngineEvent,
     Exec,
@@ -31,6 +32,7 @@ from libs.engine.errors import (
 
 __all__ = [
     "AddressesExhausted",
+    "Endings",
     "Engine",
     "EngineError",
     "EngineEvent",

@@ -1,8 +1,9 @@
 """The engine seam: verbs on single instances. The engine places and keeps alive; Deis rolls.
 
 An instance is one container of one process of one app. Its name is never used twice. A process that exits is restarted
-in place by the engine, with its backoff, until `stop` is called. Every verb raises `EngineUnavailable` when the engine
-does not answer in time; then nothing is known, and the call may or may not have worked: all verbs can be asked again.
+in place by the engine, with its backoff, until `stop` is called; an instance that runs `once` ends with its process.
+Every verb raises `EngineUnavailable` when the engine does not answer in time; then nothing is known, and the call may
+or may not have worked: all verbs can be asked again.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class InstanceSpec:
     port: int | None = None
     checks: str = ""  # its probes as JSON (`records.Checks`); empty: none
     limits: Limits = Limits()
-    once: bool = False  # it runs to its end and is not restarted
+    once: bool = False  # it runs to its end and is not restarted; nor is it ever started again under its name
+    until: datetime | None = None  # of one that runs once: when it is to end at the latest; kept, not enforced
 
     @property
     def name(self) -> str:
@@ -82,6 +84,8 @@ class Instance:
     reason: str = ""  # why it is not running: the engine's words, OOM
     started: datetime | None = None
     finished: datetime | None = None
+    once: bool = False  # as in its spec
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,8 @@ class Engine(Protocol):
 
     async def start(self, spec: InstanceSpec) -> None:
         """Make it run: create it if its name is new, start it if it is not running, else do nothing.
+
+        One that runs once and has run already is left as it is.
 
         Raises `ImageNotFound`, `InstanceRefused`, `AddressesExhausted`.
         """
@@ -202,6 +208,20 @@ class Executed:
 
     code: int
     output: str  # the end of what it wrote, both streams, at most 1 KiB
+
+
+@runtime_checkable
+class Endings(Protocol):
+    """Optional seam: the end of an instance that runs once."""
+
+    async def ended(self, name: str) -> Instance | None:
+        """The instance once it does not run any more (`exit_code` is its process's own); None if it is absent.
+
+        An engine that did not see the end (its host lost its power) says 255; where it has no `finished` either, the
+        exit code is not known, whatever `exit_code` says. Waits for ever; an engine that goes away meanwhile raises
+        `EngineUnavailable`: ask again.
+        """
+        ...
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from libs.engine.engine import Identity, InstanceSpec
 
@@ -27,6 +28,8 @@ class Labelled:
     port: int | None = None
     checks: str = ""
     memory: int | None = None
+    once: bool = False
+    until: datetime | None = None
 
 
 def labels(spec: InstanceSpec, platform: str) -> dict[str, str]:
@@ -48,6 +51,10 @@ def labels(spec: InstanceSpec, platform: str) -> dict[str, str]:
         found[PREFIX + "checks"] = spec.checks
     if spec.limits.memory is not None:
         found[PREFIX + "memory"] = str(spec.limits.memory)
+    if spec.once:
+        found[PREFIX + "once"] = "true"
+        if spec.until is not None:
+            found[PREFIX + "until"] = spec.until.astimezone(UTC).isoformat()
     return found
 
 
@@ -66,6 +73,8 @@ def read(found: Mapping[str, str]) -> Labelled:
         port=_port(found) if PREFIX + "port" in found else None,
         checks=found.get(PREFIX + "checks", ""),
         memory=_number(found, "memory") if PREFIX + "memory" in found else None,
+        once=found.get(PREFIX + "once") == "true",
+        until=_moment(found, "until") if PREFIX + "until" in found else None,
     )
 
 
@@ -93,6 +102,17 @@ def _number(found: Mapping[str, str], name: str) -> int:
     if not (value.isascii() and value.isdigit()):
         raise BadLabels(f"label {PREFIX}{name} is {value!r}, not a number")
     return int(value)
+
+
+def _moment(found: Mapping[str, str], name: str) -> datetime:
+    value = _text(found, name)
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise BadLabels(f"label {PREFIX}{name} is {value!r}, not a time") from error
+    if moment.tzinfo is None:
+        raise BadLabels(f"label {PREFIX}{name} is {value!r}, a time without its zone")
+    return moment
 
 
 def _port(found: Mapping[str, str]) -> int:

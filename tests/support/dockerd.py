@@ -16,7 +16,7 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,13 @@ class Dockerd:
         """`kill -9`: its containers run on; its containerd dies with it, a moment later."""
         self._end(signal.SIGKILL)
         self._wait_until_gone(b"containerd")
+
+    def lose_shims(self) -> None:
+        """What watches over its containers dies as well, as when the host lost its power."""
+        for pid in self._left(*LEFT):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._wait_until_gone(*LEFT)
 
     def stop(self) -> None:
         """Stop it in an orderly way: with live-restore its containers run on."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import pytest
 
-from libs.engine import Engine, Exec, Images, Logs
+from libs.engine import Endings, Engine, Exec, Images, Logs
 from libs.engine.drivers.docker import DockerSettings, open_driver
 from libs.engine.drivers.memory import MemoryEngine, Outcome
 from libs.engine.opening import available
@@ -23,7 +23,7 @@ HANGING = ("sh", "-c", "echo begun; sleep 1000000 & wait; echo more")
 CHATTY = ("sh", "-c", "yes | head -c 100000; printf 'a\\377b, the end\\n'")
 
 
-class Driver(Engine, Images, Logs, Exec, Protocol):
+class Driver(Engine, Images, Logs, Endings, Exec, Protocol):
     """What both drivers are."""
 
 

@@ -5,7 +5,10 @@ import os
 import signal
 import urllib.request
 from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,3 +126,53 @@ async def test_output_is_read_on_where_it_was_left_when_the_engine_was_killed(
 async def until_it_breaks(following: Coroutine[Any, Any, None]) -> None:
     with pytest.raises(EngineUnavailable):
         await following
+
+
+async def test_one_that_runs_once_and_ended_while_the_engine_was_away_tells_its_own_code(
+    own_docker_engine: Dockerd, open_docker: Open
+) -> None:
+    docker = await open_docker(own_docker_engine)
+    spec = replace(instance("sh", "-c", "trap 'exit 7' TERM; while :; do sleep 1 & wait $!; done"), once=True)
+    await docker.start(spec)
+    pid = own_docker_engine.inspect(spec.name)["State"]["Pid"]
+    await eventually(lambda: handles_sigterm(pid), within=60)
+    own_docker_engine.kill9()
+    os.kill(pid, signal.SIGTERM)
+    await eventually(lambda: not is_alive(pid), within=60)
+    own_docker_engine.start()
+    found = await docker.ended(spec.name)
+    assert found is not None
+    assert (found.state, found.exit_code, found.restarts) == ("exited", 7, 0)
+    assert found.finished is not None
+
+
+async def test_one_that_runs_once_and_was_lost_with_its_host_is_no_success(
+    own_docker_engine: Dockerd, open_docker: Open
+) -> None:
+    docker = await open_docker(own_docker_engine)
+    spec = replace(instance(), once=True)
+    await docker.start(spec)
+    pid = own_docker_engine.inspect(spec.name)["State"]["Pid"]
+    own_docker_engine.kill9()
+    own_docker_engine.lose_shims()
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    await eventually(lambda: not is_alive(pid), within=60)
+    own_docker_engine.start()
+    found = await docker.ended(spec.name)
+    assert found is not None
+    assert found.state == "exited"
+    assert found.exit_code == 255
+
+
+def handles_sigterm(pid: int) -> bool:
+    caught = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in {"Z", "X"}

@@ -42,3 +42,8 @@ def test_a_services_settings_are_completed_from_the_environment(monkeypatch: pyt
     docker = DockerSettings.of(Settings(home=Path("/srv/deis"), platform="green"))
     assert (docker.home, docker.platform, docker.subnet) == (Path("/srv/deis"), "green", "10.9.0.0/16")
     assert DockerSettings.of(docker) is docker
+
+
+def test_one_that_runs_once_is_never_restarted_and_others_are_unless_stopped() -> None:
+    assert made(InstanceSpec(WHO, "x", once=True))["HostConfig"]["RestartPolicy"] == {"Name": "no"}
+    assert made(InstanceSpec(WHO, "x"))["HostConfig"]["RestartPolicy"] == {"Name": "unless-stopped"}

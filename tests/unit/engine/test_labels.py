@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,13 @@ def test_labels_tell_all_of_an_identity_again(who: Identity, port: int | None, c
     ) == Labelled(who, port, checks, memory)
 
 
+@given(identities, st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.timezones()) | st.none())  # noqa: DTZ001 - hypothesis adds the zones
+def test_labels_tell_of_one_that_runs_once_until_when(who: Identity, until: datetime | None) -> None:
+    assert read(labels(InstanceSpec(who, "x", once=True, until=until), "deis")) == Labelled(
+        who, once=True, until=until.astimezone(UTC) if until else None
+    )
+
+
 def test_the_name_follows_v1_with_the_id_behind_it() -> None:
     assert WHO.name == "shop_v7.web.1-a1b2"
 
@@ -38,6 +47,8 @@ def test_every_label_has_the_platforms_prefix() -> None:
     [
         ("io.deis.app", "", "io.deis.app is missing or empty"),
         ("io.deis.number", "one", "io.deis.number is 'one', not a number"),
+        ("io.deis.until", "noon", "io.deis.until is 'noon', not a time"),
+        ("io.deis.until", "2031-02-03T04:05:06", "io.deis.until is '2031-02-03T04:05:06', a time without its zone"),
         ("io.deis.release", "-1", "io.deis.release is '-1', not a number"),
         ("io.deis.number", "²", "io.deis.number is '²', not a number"),
         ("io.deis.port", "70000", "io.deis.port is 70000, not a TCP port"),

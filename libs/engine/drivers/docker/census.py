@@ -169,6 +169,8 @@ def as_instance(found: dict[str, Any], labelled: Labelled, *, network: str, last
         reason=_reason(state) if kind != "running" else "",
         started=_moment(state["StartedAt"]),
         finished=_moment(state["FinishedAt"]) if ended else None,
+        once=labelled.once,
+        until=labelled.until,
     )
 
 

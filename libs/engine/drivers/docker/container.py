@@ -44,7 +44,7 @@ def _host_config(spec: InstanceSpec, network: str, *, init: bool) -> dict[str, A
     config: dict[str, Any] = {
         "NetworkMode": network,
         # Restarted in place, and after a reboot; but not once it was stopped (`always` would, on the next boot).
-        "RestartPolicy": {"Name": "unless-stopped"},
+        "RestartPolicy": {"Name": "no" if spec.once else "unless-stopped"},
         "SecurityOpt": ["no-new-privileges"],
         "CapDrop": ["ALL"],
         "CapAdd": list(CAPABILITIES),

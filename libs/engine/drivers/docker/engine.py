@@ -14,13 +14,14 @@ from libs.engine.addresses import Ledger, take
 from libs.engine.drivers.docker import container
 from libs.engine.drivers.docker.census import Census, address_of
 from libs.engine.drivers.docker.commands import DockerExec
+from libs.engine.drivers.docker.endings import DockerEndings
 from libs.engine.drivers.docker.images import DockerImages
 from libs.engine.drivers.docker.ledger import LedgerFile
 from libs.engine.drivers.docker.logs import DockerLogs
 from libs.engine.drivers.docker.network import Network, NetworkRefused
 from libs.engine.drivers.docker.stopping import stop
 from libs.engine.drivers.docker.wire import Refusal, Wire, json_values
-from libs.engine.engine import EngineEvent, Executed, Image, InstanceSpec, LogPiece, Population
+from libs.engine.engine import EngineEvent, Executed, Image, Instance, InstanceSpec, LogPiece, Population
 from libs.engine.errors import EngineUnavailable, ImageNotFound, InstanceRefused
 from libs.engine.labels import PLATFORM
 
@@ -34,7 +35,7 @@ T = TypeVar("T")
 
 
 class DockerEngine:
-    """An `Engine` with `Images`, `Logs` and `Exec`, on one host."""
+    """An `Engine` with `Images`, `Logs`, `Endings` and `Exec`, on one host."""
 
     def __init__(  # noqa: PLR0913 — its parts, by name
         self,
@@ -56,6 +57,7 @@ class DockerEngine:
         self._images = DockerImages(wire)
         self._logs = DockerLogs(wire)
         self._exec = DockerExec(wire, self._own)
+        self._endings = DockerEndings(wire, self._own, network.name)
         self._choosing = asyncio.Lock()
         self._promised: set[IPv4Address] = set()  # chosen, and not yet seen with a container
 
@@ -66,7 +68,7 @@ class DockerEngine:
             there = await self._own(spec.name)
             if there is None and not await self._create(spec):
                 continue
-            if there is not None and there["State"]["Running"]:
+            if there is not None and (there["State"]["Running"] or (spec.once and _has_run(there))):
                 return
             try:
                 await self._wire.ask("POST", f"containers/{spec.name}/start", seconds=CHANGE_SECONDS)
@@ -129,6 +131,10 @@ class DockerEngine:
     ) -> AbstractAsyncContextManager[AsyncIterator[LogPiece]]:
         """See `Logs.logs`."""
         return self._logs.logs(name, since=since, follow=follow, tail=tail)
+
+    async def ended(self, name: str) -> Instance | None:
+        """See `Endings.ended`."""
+        return await self._endings.ended(name)
 
     async def execute(self, name: str, command: tuple[str, ...], *, seconds: float) -> Executed:
         """See `Exec.execute`."""
@@ -245,3 +251,8 @@ class DockerEngine:
             return IPv4Address(text) if text else None
         except AddressValueError:
             return None
+
+
+def _has_run(there: dict[str, Any]) -> bool:
+    """Whether an inspected container was ever started; also one whose end the engine did not see."""
+    return bool(there["State"]["Status"] != "created")

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Literal
 
 from libs.engine.drivers.memory.host import Behaviour, Commands, Host, Outcome, Row
-from libs.engine.engine import EngineEvent, Executed, Image, InstanceSpec, LogPiece, Population, Stranger
+from libs.engine.engine import EngineEvent, Executed, Image, Instance, InstanceSpec, LogPiece, Population, Stranger
 from libs.engine.errors import EngineUnavailable, ExecTimedOut, ImageNotFound, InstanceRefused
 from libs.engine.references import normal
 
@@ -17,7 +17,7 @@ EVENTS_KEPT = 1024  # of one stream; a reader that is further behind is cut off,
 
 
 class MemoryEngine:
-    """An `Engine` with `Images`, `Logs` and `Exec`. What else it has is for tests, and acts at once."""
+    """An `Engine` with `Images`, `Logs`, `Endings` and `Exec`. What else it has is for tests, and acts at once."""
 
     def __init__(self, host: Host | None = None, *, platform: str = "deis") -> None:
         self.host = host or Host()
@@ -113,6 +113,14 @@ class MemoryEngine:
         await self._answer("logs")
         yield self._read_output(self._own(name), since, follow=follow, tail=tail)
 
+    async def ended(self, name: str) -> Instance | None:
+        """See `Endings.ended`."""
+        await self._answer("ended")
+        while (row := self._own(name)) is not None and (row.up or row.timer is not None):
+            await self.host.changed.wait()
+            self._check("ended")
+        return row.instance if row else None
+
     async def execute(self, name: str, command: tuple[str, ...], *, seconds: float) -> Executed:
         """See `Exec.execute`; `let_execute` says how it goes."""
         await self._answer("execute")
@@ -170,7 +178,7 @@ class MemoryEngine:
             self.host.commands[key] = how if callable(how) else (lambda _: how)
 
     def kill(self, name: str, *, code: int = 137, reason: str = "killed") -> None:
-        """The process exits; the host restarts it after its delay."""
+        """The process exits; the host restarts it after its delay, unless it runs once."""
         row = self.host.rows[name]
         if row.instance.state == "running":
             self.host.exit(row, code, reason)

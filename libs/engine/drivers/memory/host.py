@@ -1,6 +1,6 @@
 """The host behind the engine in memory: rows that go through the containers' states by the event loop's clock.
 
-created → running → (exits) → restarting → running …, and exited once `halt` was called.
+created → running → (exits) → restarting → running …, and exited once `halt` was called. What runs once exits for good.
 """
 
 from __future__ import annotations
@@ -91,6 +91,8 @@ class Host:
             checks=spec.checks,
             memory=spec.limits.memory,
             image=spec.image,
+            once=spec.once,
+            until=spec.until if spec.once else None,
         )
         row = self.rows[spec.name] = Row(platform, spec, seen)
         self.tell(row, "create")
@@ -99,7 +101,7 @@ class Host:
     def launch(self, row: Row) -> None:
         """Make it run, in the way of its image; one that is up or about to be is left alone."""
         row.wanted = True
-        if row.up or row.timer is not None:
+        if row.up or row.timer is not None or (row.spec.once and row.instance.state != "created"):
             return
         match self.behaviours.get(row.spec.image, "well"):
             case "never":
@@ -110,7 +112,10 @@ class Host:
                 self._run(row)
 
     def exit(self, row: Row, code: int, reason: str) -> None:
-        """Its process ends by itself: it is restarted after a delay."""
+        """Its process ends by itself: it is restarted after a delay, unless it runs once."""
+        if row.spec.once:
+            self._end(row, "exited", code, reason)
+            return
         delay = min(self.restart_delay * 2 ** min(row.instance.restarts, 20), LONGEST_RESTART_DELAY)
         self._end(row, "restarting", code, reason)
         row.instance = replace(row.instance, restarts=row.instance.restarts + 1)
