@@ -34,6 +34,11 @@ def wrong_with_hostname(name: str) -> str | None:
     return None
 
 
+def is_hostname(name: str) -> bool:
+    """Whether it could be a host's name at all (RFC 1123 §2.1), be it one that v1 refuses for an app or not."""
+    return len(name) <= LONGEST and all(_LABEL.fullmatch(label) for label in name.split("."))
+
+
 def fqdn(name: str) -> str:
     """The one form in which a name is kept: lower case (RFC 4343), without the root's dot."""
     return name.removesuffix(".").lower()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from libs.keyspace.records import App, Build, Config, Domain, Event, Release, User
+from libs.keyspace.records import App, Build, Cert, Config, Domain, Event, Release, SshKey, User
 from services.controller.process_types import fitted
 from services.controller.processes import Process
 from services.controller.standing import Standing
@@ -129,6 +130,33 @@ def of_domain(domain: Domain) -> Shape:
         "updated": date(domain.created),
         "app": domain.app,
         "domain": domain.domain,
+    }
+
+
+def of_key(key: SshKey) -> Shape:
+    """A public key."""
+    return {
+        "uuid": key.uuid,
+        "owner": key.owner,
+        "fingerprint": key.fingerprint,
+        "created": date(key.created),
+        "updated": date(key.created),
+        "id": key.id,
+        "public": key.public,
+    }
+
+
+def of_cert(cert: Cert) -> Shape:
+    """A certificate; neither it nor its key. Its `id` says no more than its name, in 31 bits: clients' integers."""
+    return {
+        "id": zlib.crc32(cert.common_name.encode()) & 0x7FFF_FFFF,
+        "owner": cert.owner,
+        "expires": date(cert.expires),
+        "created": date(cert.created),
+        "updated": date(cert.created),
+        "common_name": cert.common_name,
+        "subject_alt_names": [*cert.names],
+        "fingerprint": cert.fingerprint,
     }
 
 

@@ -9,6 +9,7 @@ from services.controller.resources.containers import ContainersResource
 from services.controller.resources.domains import DomainsResource
 from services.controller.resources.events import EventsResource
 from services.controller.resources.healthchecks import HealthchecksResource
+from services.controller.resources.keys import KeysResource
 from services.controller.resources.logs import LogsResource
 from services.controller.resources.releases import ReleasesResource
 from services.controller.resources.root import RootResource
@@ -29,4 +30,5 @@ ALL: tuple[type[Resource], ...] = (
     DomainsResource,
     LogsResource,
     EventsResource,
+    KeysResource,
 )

@@ -31,6 +31,7 @@ POSTS = [
     "/v1/auth/register",
     "/v1/auth/login/",
     "/v1/auth/passwd",
+    "/v1/keys",
 ]
 ODD_BODIES: list[tuple[bytes, int]] = [
     (b"{", 400),
@@ -176,7 +177,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 NAMES = ["id", "structure", "values", "memory", "cpu", "tags", "image", "procfile", "sha", "version", "cmd", "domain"]
-NAMES += ["healthcheck", "settings"]
+NAMES += ["healthcheck", "settings", "public"]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
