@@ -19,12 +19,17 @@ __all__ = ["application", "listen", "unready"]
 
 
 def unready(daemons: Sequence[Daemon]) -> list[str]:
-    """The conditions that do not hold, as `<daemon>: <condition>`; a daemon that named none yet is starting."""
+    """The conditions that do not hold, as `<daemon>: <condition>`; a daemon that named none yet is starting.
+
+    A fact of the same name says why: it stands behind the condition.
+    """
     missing = []
     for daemon in daemons:
         if not daemon.ready:
             missing.append(f"{daemon.name}: starting")
-        missing += [f"{daemon.name}: {name}" for name, holds in daemon.ready.items() if not holds()]
+        for name in (name for name, holds in daemon.ready.items() if not holds()):
+            why = f": {daemon.facts[name]()}" if name in daemon.facts else ""
+            missing.append(f"{daemon.name}: {name}{why}")
     return missing
 
 

@@ -4,7 +4,7 @@
 `proto/keyspace.md`, and each document changes by one compare-and-swap of its own key.
 """
 
-from libs.keyspace.document import BadRecord, Document
+from libs.keyspace.document import BadRecord, Document, Sealed
 from libs.keyspace.keys import BadKey, Collection, Keyspace
 
-__all__ = ["BadKey", "BadRecord", "Collection", "Document", "Keyspace"]
+__all__ = ["BadKey", "BadRecord", "Collection", "Document", "Keyspace", "Sealed"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, NewType, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+Sealed = NewType("Sealed", str)
+"""A text that is sealed with a key of the platform: the type of every field that a rotation has to seal anew."""
 
 
 class BadRecord(ValueError):

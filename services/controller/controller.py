@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp import web
 
+from libs.engine import Engine
 from libs.keyspace import Keyspace
 from libs.keyspace.records import App, User
 from libs.store import Store
 from libs.vault import Vault
+from libs.vault.custody import Custody
 from services.controller.access import may_use
 from services.controller.accounts import Accounts
 from services.controller.body import read_body
@@ -19,6 +21,7 @@ from services.controller.cancelling import Cancels
 from services.controller.errors import Forbidden, NotAuthenticated, NotFound
 from services.controller.events import Events
 from services.controller.fields import Body
+from services.controller.followers import Followers
 from services.controller.picture import Picture
 from services.controller.releasing import Releasing
 from services.controller.settings import ControllerSettings
@@ -34,11 +37,14 @@ class Controller:
     keyspace: Keyspace
     picture: Picture
     vault: Vault
+    custody: Custody
     accounts: Accounts
     releasing: Releasing
     cancels: Cancels
     settling: Settling
     events: Events
+    engine: Engine
+    followers: Followers
     client: aiohttp.ClientSession
     internal_token: str
 

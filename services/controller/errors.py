@@ -10,7 +10,7 @@ from aiohttp import web
 
 from libs.keyspace import BadKey
 from libs.store import StaleRevision, StoreHeld, StoreUnavailable, TooLarge
-from libs.vault import SealBroken
+from libs.vault import KeyMissing, SealBroken
 from libs.web import ErrorTable, as_json, detail
 from libs.web.errors import Row
 
@@ -110,6 +110,15 @@ class Throttled(ApiError):
         super().__init__(f"Request was throttled. Expected available in {self.seconds} seconds.")
 
 
+class TooManyFollowers(Throttled):
+    """No place is free for one more answer that goes on; nothing was changed."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(5)
+        ask = "Nothing was changed; try again soon, or ask without `Accept: application/x-ndjson`."
+        self.args = (f"This controller is followed by {most} clients already, which is the most. {ask}",)
+
+
 class LogsUnavailable(ApiError):
     """The logger cannot be asked."""
 
@@ -149,6 +158,16 @@ def _sealed(error: SealBroken) -> web.Response:
     return detail(500, "The platform cannot open this app's config; its operator finds the reason in the log.")
 
 
+def _keyless(error: KeyMissing) -> web.Response:
+    log.error("a key of the platform's secrets is not here", reason=str(error))
+    return detail(
+        503,
+        "This controller has not the key of the platform's secrets; running apps are not touched. Its operator finds "
+        "what to do in /readyz, or by `deis-daemon vault status`.",
+        RETRY,
+    )
+
+
 def error_table() -> ErrorTable:
     """v1's statuses and shapes: `{"<field>": […]}`, `{"detail": …}`, and `{"error": …}` for conflicts."""
     return ErrorTable(
@@ -172,6 +191,7 @@ def error_table() -> ErrorTable:
             StoreUnavailable: _away,
             TooLarge: lambda _: detail(413, "This makes a record that is larger than the platform's store takes."),
             SealBroken: _sealed,
+            KeyMissing: _keyless,
             LogsUnavailable: lambda error: web.Response(status=500, text=str(error)),
             web.HTTPNotFound: lambda _: web.Response(status=404, text=NOT_FOUND_PAGE, content_type="text/html"),
             web.HTTPMethodNotAllowed: _no_method,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 
 import aiohttp
@@ -9,15 +10,16 @@ import aiohttp
 from libs.daemon import Daemon, announcement, url_at
 from libs.engine import Engine
 from libs.engine.opening import open_engine
-from libs.keyspace import Keyspace
+from libs.keyspace import BadRecord, Keyspace
 from libs.keyspace.document import now
-from libs.keyspace.records import Leader
+from libs.keyspace.records import Leader, MeshMember
 from libs.loglines.token import internal_token
-from libs.store import Store
+from libs.store import Store, StoreUnavailable
 from libs.store.election import Election
 from libs.store.opening import open_store_for
 from libs.store.session import Session
 from libs.vault import open_vault
+from libs.vault.custody import Custody
 from libs.web import listen, open_client
 from services.controller.accounts import Accounts
 from services.controller.api import api
@@ -25,11 +27,14 @@ from services.controller.cancelling import Cancels
 from services.controller.controller import Controller
 from services.controller.deployer import Deployer, DeployerSettings
 from services.controller.events import Events
+from services.controller.followers import Followers
 from services.controller.passwords import Passwords
 from services.controller.picture import Picture
 from services.controller.releasing import Releasing
 from services.controller.settings import ControllerSettings
 from services.controller.settling import Settling
+
+VAULT = "the key of the platform's secrets"  # a condition and a fact of the daemon
 
 
 async def serve(daemon: Daemon) -> None:
@@ -43,7 +48,7 @@ async def serve(daemon: Daemon) -> None:
         await control(daemon, settings, store, engine, client)
 
 
-def build(settings: ControllerSettings, store: Store, client: aiohttp.ClientSession) -> Controller:
+def build(settings: ControllerSettings, store: Store, engine: Engine, client: aiohttp.ClientSession) -> Controller:
     """The API's parts over an open store."""
     keyspace = Keyspace(settings.store_prefix)
     picture = Picture(store, keyspace)
@@ -55,11 +60,14 @@ def build(settings: ControllerSettings, store: Store, client: aiohttp.ClientSess
         keyspace=keyspace,
         picture=picture,
         vault=vault,
+        custody=Custody(store, keyspace, vault, picture.platform.mirror),
         accounts=Accounts(store, keyspace, picture, Passwords()),
         releasing=Releasing(store, keyspace, vault),
         cancels=Cancels(store, keyspace),
         settling=Settling(picture, vault, events, limit=settings.controller_wait_seconds),
         events=events,
+        engine=engine,
+        followers=Followers(settings.controller_most_followers),
         client=client,
         internal_token=internal_token(settings.internal_token, settings.home),
     )
@@ -69,7 +77,7 @@ async def control(
     daemon: Daemon, settings: ControllerSettings, store: Store, engine: Engine, client: aiohttp.ClientSession
 ) -> None:
     """The same over a store and an engine that are open."""
-    controller = build(settings, store, client)
+    controller = build(settings, store, engine, client)
     keys, picture = controller.keyspace, controller.picture
     me = f"{settings.node}-{secrets.token_hex(4)}"
     session = Session(store, ttl=settings.presence_seconds)
@@ -90,15 +98,36 @@ async def control(
         here = url_at(settings.controller_host, port, node_address=settings.node_address)
         url = settings.controller_url or here
         member = announcement(daemon, id_=me, node=settings.node, url=url)
-        await session.publish(keys.mesh.key("controller", me), member.encode())
         daemon.ready["store read"] = lambda: picture.complete
         daemon.ready["presence held"] = lambda: session.held
+        hold = daemon.loop(
+            "hold_the_vault_key", controller.custody.look, every=1.0, expected=(StoreUnavailable, BadRecord)
+        )
+        picture.platform.mirror.on_change(lambda _: hold.wake())
+        daemon.ready[VAULT] = lambda: not controller.custody.trouble
+        daemon.facts[VAULT] = lambda: controller.custody.trouble or "held"
         try:
             await daemon.run(
                 keep_present=session.run(),
-                campaign=election.run(),
+                take_part=take_part(controller.custody, session, keys.mesh.key("controller", me), member, election),
                 **picture.tasks(),
                 **deployer.join(daemon),
             )
         finally:
             controller.settling.stop()
+
+
+async def take_part(custody: Custody, session: Session, key: str, member: MeshMember, election: Election) -> None:
+    """Announce this controller, and campaign for the deployer while it has the key of the platform's secrets.
+
+    Without it, it could not start instances, and others can; so it says that it is not ready, and routers send it only
+    what nobody else would answer: there a client still reads what is wrong.
+    """
+    while True:
+        await session.publish(key, member.changed(ready=False).encode())
+        await custody.held()
+        await session.publish(key, member.encode())
+        async with asyncio.TaskGroup() as group:
+            campaign = group.create_task(election.run(), name="campaign")
+            await custody.lost()
+            campaign.cancel()

@@ -228,5 +228,6 @@ async def running_api(store: Store, home: Path, *, prefix: str = "/deis", **sett
             async with asyncio.timeout(30):
                 for awaited in controller.picture._all().values():
                     await awaited.mirror.wait_complete()
+                await controller.custody.look()
             yield Api(controller, Client(incoming, f"http://127.0.0.1:{port}"), deployer, store)
             controller.settling.stop()

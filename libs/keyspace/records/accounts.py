@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from libs.keyspace.document import Document
+from libs.keyspace.document import Document, Sealed
 
 
 class User(Document):
@@ -53,7 +53,7 @@ class Cert(Document):
     common_name: str
     owner: str
     certificate: str  # PEM, the leaf first and its chain behind it
-    key: str  # sealed PEM
+    key: Sealed  # PEM
     names: tuple[str, ...] = ()  # its subject alternative names
     fingerprint: str = ""  # of its SHA-256, in hexadecimal with colons
     expires: datetime

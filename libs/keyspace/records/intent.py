@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from libs.keyspace.document import Document, Part
+from libs.keyspace.document import Document, Part, Sealed
 
 
 class PlatformSetting(Document):
@@ -83,11 +83,11 @@ class Build(Document):
 
 
 class Config(Part):
-    """The config that a release runs with. `values` is sealed: base64 of AES-256-GCM, see the controller's vault."""
+    """The config that a release runs with. `values` is sealed for the app's uuid, see `libs.vault`."""
 
     uuid: str
     owner: str
-    values: str
+    values: Sealed
     memory: dict[str, str] = Field(default_factory=dict)
     cpu: dict[str, int] = Field(default_factory=dict)
     tags: dict[str, str] = Field(default_factory=dict)

@@ -21,12 +21,12 @@ from libs.engine import (
     Images,
     InstanceRefused,
 )
-from libs.keyspace import BadRecord, Keyspace
+from libs.keyspace import BadRecord, Keyspace, Sealed
 from libs.keyspace.document import now
 from libs.keyspace.records import App, Retiring
 from libs.store import ABSENT, StaleRevision, Store, StoreUnavailable, TooLarge
 from libs.store.shelf import Shelf
-from libs.vault import SealBroken
+from libs.vault import KeyMissing, SealBroken
 from services.controller.deployer.alarms import former
 from services.controller.deployer.batches import in_batches, together
 from services.controller.deployer.notes import Notes
@@ -55,8 +55,8 @@ from services.controller.events import Events
 
 log = structlog.get_logger("deployer")
 
-Unseal = Callable[[str, str], Mapping[str, str]]
-"""Takes an app's uuid and sealed config values, and opens them. Raises `SealBroken`."""
+Unseal = Callable[[str, Sealed], Mapping[str, str]]
+"""Takes an app's uuid and sealed config values, and opens them. Raises `SealBroken`, and `KeyMissing` for a while."""
 
 WORDS_EVERY = 1.0  # seconds between two writes that change nothing but what is waited for
 
@@ -172,9 +172,9 @@ class Executor:
         wait = 0.0
         try:
             await self._slowly(view, step, notes, key)
-        except (EngineUnavailable, StoreUnavailable, TimeoutError, AddressesExhausted) as error:
+        except (EngineUnavailable, StoreUnavailable, TimeoutError, AddressesExhausted, KeyMissing) as error:
             log.warning("will be tried again", app=notes.app, step=key, error=f"{type(error).__name__}: {error}")
-            patient = isinstance(error, AddressesExhausted)
+            patient = isinstance(error, AddressesExhausted | KeyMissing)
             wait = self._settings.deployer_retry if patient else 0.5
         except (BadRecord, TooLarge) as error:
             log.error("a record cannot be read or written", app=notes.app, step=key, error=str(error))  # noqa: TRY400
@@ -266,6 +266,8 @@ class Executor:
             )
             limit = self._settings.deployer_engine_limit
             await self._verb(view, self._limits.starts, limit, lambda: self._engine.start(spec))
+        except KeyMissing:
+            raise  # nothing of the release is wrong: it waits for the key
         except (BadRecipe, InstanceRefused, ImageNotFound, SealBroken) as error:
             reason = error.reason if isinstance(error, BadRecipe | InstanceRefused) else str(error)
             notes.refused[key] = Refusal(reason, now())

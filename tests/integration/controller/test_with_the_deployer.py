@@ -88,6 +88,7 @@ async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
             listen(api(controller, CollectorRegistry()), "127.0.0.1", 0) as port,
         ):
             await eventually(lambda: controller.picture.complete)
+            await controller.custody.look()
             ann = await Client(incoming, f"http://127.0.0.1:{port}").joined("ann")
             assert (await ann("POST", "/v1/apps", {"id": "shop"})).status == 201
             yield Whole(controller, ann, agents, engine)

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import pytest
 from pydantic import BaseModel, JsonValue
 
-from libs.keyspace import Keyspace
+from libs.keyspace import Keyspace, Sealed
 
 TEXT = (Path(__file__).parents[3] / "proto" / "keyspace.md").read_text()
 COLLECTIONS = Keyspace().collections()
@@ -20,6 +20,7 @@ LEASED = {"leaders", "mesh", "nodes", "routers"}  # presence alone (architecture
 
 PLAIN = {
     str: "text",
+    Sealed: "sealed text",
     bool: "boolean",
     int: "integer",
     float: "number",

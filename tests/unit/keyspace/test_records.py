@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic.fields import FieldInfo
 
-from libs.keyspace import BadRecord, Document, Keyspace
+from libs.keyspace import BadRecord, Document, Keyspace, Sealed
 from libs.keyspace.records import App, Check, PlatformSetting
 
 RECORDS = sorted({c.record for c in Keyspace().collections().values()}, key=lambda record: record.__name__)
@@ -42,9 +42,9 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911  # one f
         return st.tuples(*map(values, inner))
     if origin in {Union, UnionType}:
         return st.one_of(*map(values, inner))
-    if issubclass(annotation, BaseModel):
-        return build(annotation)
-    return PLAIN[annotation]
+    if annotation in PLAIN:
+        return PLAIN[annotation]
+    return build(annotation)
 
 
 def values_of(field: FieldInfo) -> st.SearchStrategy[Any]:
@@ -62,6 +62,7 @@ def build(model: type[BaseModel]) -> st.SearchStrategy[BaseModel]:
 
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXT,
+    Sealed: TEXT,
     bool: st.booleans(),
     int: st.integers(1, 2**53),
     float: st.floats(0.001, 1e9),
