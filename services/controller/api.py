@@ -72,7 +72,9 @@ def _handler(controller: Controller, route: Route) -> Callable[[web.Request], Aw
         if not _is_api(request):
             return await route.handle(Call(request, None))
         controller.picture.require()
-        return await route.handle(Call(request, await _sender(controller, request, open_=route.open)))
+        call = Call(request, await _sender(controller, request, open_=route.open))
+        with controller.followers.place(request):
+            return await route.handle(call)
 
     return handle
 

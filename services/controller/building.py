@@ -15,8 +15,8 @@ from services.controller.errors import Forbidden
 from services.controller.fields import Fields
 from services.controller.formation import read_procfile
 from services.controller.process_types import default_formation
-from services.controller.releasing import Base, Proposal, content_of
-from services.controller.summary import summarise
+from services.controller.releasing import Base, Proposal, Released, content_of
+from services.controller.summary import Content, summarise
 
 OWN_COMPONENTS = frozenset(
     f"deis/{name}"
@@ -80,6 +80,11 @@ async def bring(controller: Controller, app: App, build: Build, by: str) -> int:
 
     It may be that of a later release, which carries the build too. Raises as `Releasing.release` and `Settling.out`.
     """
+    return await controller.settling.out(*await begin(controller, app, build, by))
+
+
+async def begin(controller: Controller, app: App, build: Build, by: str) -> tuple[Released, Content, Content]:
+    """The same without waiting: the release that is wanted now, and the contents between which it is the change."""
     base = await controller.releasing.base(app)
     config = _config(controller, base, by)
     content = content_of(build, config, base.values)
@@ -89,7 +94,7 @@ async def bring(controller: Controller, app: App, build: Build, by: str) -> int:
     released = await controller.releasing.release(base, proposal)
     await controller.picture.apps.reach(released.revision)
     await controller.events.record(app, "released", by, summary, release=released.release.number)
-    return await controller.settling.out(released, base.content, content)
+    return released, base.content, content
 
 
 def _config(controller: Controller, base: Base, by: str) -> Config:

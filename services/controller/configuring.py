@@ -1,4 +1,4 @@
-"""A change of an app's config on its way: merged over the present one, made a release of, and waited for."""
+"""A change of an app's config on its way: merged over the present one, and made a release of."""
 
 from __future__ import annotations
 
@@ -14,27 +14,36 @@ from services.controller.errors import BadFields
 from services.controller.healthchecks import merged, refuse_too_large
 from services.controller.placement import wrong_with_tags
 from services.controller.probe import BadProbe
-from services.controller.releasing import Base, Proposal, content_of
-from services.controller.summary import summarise
+from services.controller.releasing import Base, Proposal, Released, content_of
+from services.controller.settling import Settling
+from services.controller.summary import Content, summarise
 
 
 @dataclass(frozen=True)
 class Configured:
-    """A config that an app has now: with its values in the clear, and the number of the release that it is out with."""
+    """A config that an app wants now, with its values in the clear, the release that it makes, and the one before."""
 
     config: Config
     values: Mapping[str, str]
     build: Build | None
-    number: int
+    released: Released
+    before: Content
+    after: Content
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """What tells a client which release it is."""
-        return {"Deis-Release": str(self.number), "X-Deis-Release": str(self.number)}
+    async def out(self, settling: Settling) -> int:
+        """The number of the release that it is out with, once it is; at once where there is no build."""
+        if self.build is None:
+            return self.released.release.number
+        return await settling.out(self.released, self.before, self.after)
+
+
+def headers_of(number: int) -> dict[str, str]:
+    """What tells a client which release a change is out with."""
+    return {"Deis-Release": str(number), "X-Deis-Release": str(number)}
 
 
 async def configure(controller: Controller, app: App, change: ConfigChange, by: str) -> Configured:
-    """Merge over the present config, make a release of it, and return once it is out; at once where there is no build.
+    """Merge over the present config, and make a release of it.
 
     Raises `BadFields` for what does not fit together.
     """
@@ -49,12 +58,9 @@ async def configure(controller: Controller, app: App, change: ConfigChange, by: 
     released = await controller.releasing.release(
         base, Proposal(by=by, summary=summary, config=config, build=base.build)
     )
-    number = released.release.number
     await controller.picture.apps.reach(released.revision)
-    await controller.events.record(app, "released", by, summary, release=number)
-    if base.build is not None:
-        number = await controller.settling.out(released, base.content, content)
-    return Configured(config, values, base.build, number)
+    await controller.events.record(app, "released", by, summary, release=released.release.number)
+    return Configured(config, values, base.build, released, base.content, content)
 
 
 def _config(base: Base, change: ConfigChange, by: str, sealed: str) -> Config:

@@ -17,5 +17,6 @@ class ControllerSettings(Settings):
     controller_wait_seconds: float = Field(
         1200.0, gt=0, description="how long a request waits for the rollout that it began; the rollout goes on"
     )
+    controller_most_followers: int = Field(500, ge=0, description="most answers that are followed live at once")
     internal_token: str = Field("", description="token between daemons; empty: the file secrets/internal.token in home")
     controller_most_instances: int = Field(1000, ge=1, description="most instances of an app, all types together")

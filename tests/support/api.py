@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from yarl import URL
 
 from libs.daemon import supervise
+from libs.engine.drivers.memory import MemoryEngine
 from libs.keyspace import Keyspace
 from libs.keyspace.document import now
 from libs.keyspace.records import App, Instance, Planned, Rollout
@@ -206,6 +207,7 @@ class Api:
     client: Client
     deployer: StandIn
     store: Store
+    engine: MemoryEngine
 
 
 @asynccontextmanager
@@ -218,7 +220,8 @@ async def running_api(store: Store, home: Path, *, prefix: str = "/deis", **sett
         open_client(timeout=5) as outgoing,
         open_client(timeout=60, connections=200) as incoming,
     ):
-        controller = build(chosen, store, outgoing)
+        engine = MemoryEngine()
+        controller = build(chosen, store, engine, outgoing)
         deployer = StandIn(store, controller.keyspace)
         app = api(controller, CollectorRegistry())
         async with (
@@ -229,5 +232,5 @@ async def running_api(store: Store, home: Path, *, prefix: str = "/deis", **sett
                 for awaited in controller.picture._all().values():
                     await awaited.mirror.wait_complete()
                 await controller.custody.look()
-            yield Api(controller, Client(incoming, f"http://127.0.0.1:{port}"), deployer, store)
+            yield Api(controller, Client(incoming, f"http://127.0.0.1:{port}"), deployer, store, engine)
             controller.settling.stop()

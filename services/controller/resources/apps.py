@@ -20,6 +20,7 @@ from services.controller.formation import read_structure
 from services.controller.hostnames import fqdn
 from services.controller.names import random_app_id, read_app_id
 from services.controller.pages import paginated
+from services.controller.responding import Change, respond
 from services.controller.summary import initial
 
 TRIES = 10  # random names
@@ -120,7 +121,7 @@ class AppsResource(Resource):
         await self._c.events.record(app, "transferred", call.user.username, f"{call.user.username} gave it to {owner}")
         return web.Response()
 
-    async def destroy(self, call: Call) -> web.Response:
+    async def destroy(self, call: Call) -> web.StreamResponse:
         """Destroy the app; the answer comes when nothing of it is left."""
         app = self._c.app(call)
         stored = await self._apps.update(
@@ -133,8 +134,13 @@ class AppsResource(Resource):
         )
         if stored is not None:
             await self._c.picture.apps.reach(stored.revision)
-            await self._c.settling.destroyed(app)
-        return web.Response(status=204)
+
+        async def answer() -> web.Response:
+            if stored is not None:
+                await self._c.settling.destroyed(app)
+            return web.Response(status=204)
+
+        return await respond(self._c, call, Change(app, None, answer))
 
     def _same(self, app: App, present: App) -> App:
         """The record as it is now, if it is still that app's and not a later one's of the same name."""

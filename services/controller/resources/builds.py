@@ -6,11 +6,13 @@ from aiohttp import web
 
 from libs.web import as_json
 from services.controller import shapes
-from services.controller.building import bring, read_build
+from services.controller.building import begin, read_build
+from services.controller.configuring import headers_of
 from services.controller.controller import Call, Resource, Route
 from services.controller.errors import NotFound
 from services.controller.fields import Fields
 from services.controller.pages import paginated
+from services.controller.responding import Change, respond
 
 
 class BuildsResource(Resource):
@@ -36,10 +38,14 @@ class BuildsResource(Resource):
             raise NotFound
         return as_json(shapes.of_build(build))
 
-    async def create(self, call: Call) -> web.Response:
+    async def create(self, call: Call) -> web.StreamResponse:
         """Make a release of the image, and wait until it is out."""
         app = self._c.app(call)
         build = read_build(Fields(await call.body()), app, call.user.username)
-        out = await bring(self._c, app, build, call.user.username)
-        headers = {"Deis-Release": str(out), "X-Deis-Release": str(out)}
-        return as_json(shapes.of_build(build), status=201, headers=headers)
+        begun = await begin(self._c, app, build, call.user.username)
+
+        async def answer() -> web.Response:
+            headers = headers_of(await self._c.settling.out(*begun))
+            return as_json(shapes.of_build(build), status=201, headers=headers)
+
+        return await respond(self._c, call, Change(app, begun[0].release.number, answer))

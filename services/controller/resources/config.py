@@ -7,9 +7,10 @@ from aiohttp import web
 from libs.web import as_json
 from services.controller import shapes
 from services.controller.config_change import read_change
-from services.controller.configuring import configure
+from services.controller.configuring import configure, headers_of
 from services.controller.controller import Call, Resource, Route
 from services.controller.errors import NotFound
+from services.controller.responding import Change, respond
 
 
 class ConfigResource(Resource):
@@ -31,12 +32,17 @@ class ConfigResource(Resource):
         values = self._c.vault.unseal(app.uuid, release.config.values)
         return as_json(shapes.of_config(app, release.config, values))
 
-    async def change(self, call: Call) -> web.Response:
+    async def change(self, call: Call) -> web.StreamResponse:
         """Merge over the present config, make a release of it, and wait until it is out."""
         app = self._c.app(call)
         change = read_change(await call.body())
         configured = await configure(self._c, app, change, call.user.username)
-        shown = dict(configured.values)
-        if configured.build is not None:
-            shown |= {"DEIS_APP": app.id, "DEIS_RELEASE": f"v{configured.number}"}
-        return as_json(shapes.of_config(app, configured.config, shown), status=201, headers=configured.headers)
+
+        async def answer() -> web.Response:
+            number = await configured.out(self._c.settling)
+            shown = dict(configured.values)
+            if configured.build is not None:
+                shown |= {"DEIS_APP": app.id, "DEIS_RELEASE": f"v{number}"}
+            return as_json(shapes.of_config(app, configured.config, shown), status=201, headers=headers_of(number))
+
+        return await respond(self._c, call, Change(app, configured.released.release.number, answer))

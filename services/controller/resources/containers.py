@@ -13,6 +13,7 @@ from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import NotFound
 from services.controller.pages import paginated
 from services.controller.processes import Process, processes
+from services.controller.responding import Change, planned_of, respond
 
 TYPE = "/v1/apps/{id}/containers/{type:[A-Za-z0-9_-]+}"
 ONE = TYPE + "/{num:[0-9]{1,9}}"
@@ -77,7 +78,7 @@ class ContainersResource(Resource):
             raise NotFound
         return as_json(shapes.of_process(app, found[-1]))
 
-    async def restart(self, call: Call) -> web.Response:
+    async def restart(self, call: Call) -> web.StreamResponse:
         """Replace the containers that the path names, and wait until the new ones run."""
         app = self._c.app(call)
         type_, number = self._scope(call)
@@ -92,15 +93,21 @@ class ContainersResource(Resource):
             restarts = {**present.restarts, scope: present.restarts.get(scope, 0) + 1}
             return present.changed(restarts=restarts, updated=now())
 
+        before = planned_of(self._c.picture, app)
         stored = await self._apps.update(change, app.id)
         if stored is None:
             raise NotFound
         await self._c.picture.apps.reach(stored.revision)
         by = call.user.username
         said = f"{by} restarted {scope or 'all containers'}"
-        await self._c.events.record(app, "restarted", by, said, release=stored.document.release)
-        release = self._c.picture.release(app.uuid, stored.document.release)
-        if release is not None and release.build is not None:
-            await self._c.settling.settled(stored.document, stored.document.release, stored.revision)
-        found = self._processes(app, type_, number)
-        return as_json([shapes.of_process(app, process) for process in found])
+        wanted = stored.document
+        await self._c.events.record(app, "restarted", by, said, release=wanted.release)
+
+        async def answer() -> web.Response:
+            release = self._c.picture.release(app.uuid, wanted.release)
+            if release is not None and release.build is not None:
+                await self._c.settling.settled(wanted, wanted.release, stored.revision)
+            found = self._processes(app, type_, number)
+            return as_json([shapes.of_process(app, process) for process in found])
+
+        return await respond(self._c, call, Change(app, wanted.release, answer, before))

@@ -11,12 +11,13 @@ from pydantic import JsonValue
 from libs.keyspace.records import App, Build, Config
 from libs.web import as_json
 from services.controller.config_change import read_change
-from services.controller.configuring import configure
+from services.controller.configuring import configure, headers_of
 from services.controller.controller import Call, Resource, Route
 from services.controller.deployer.recipe import BadRecipe, effective
 from services.controller.errors import BadFields, NotFound
 from services.controller.fields import NULL, REQUIRED
 from services.controller.process_types import fitted
+from services.controller.responding import Change, respond
 from services.controller.shapes import Shape
 
 
@@ -40,16 +41,21 @@ class HealthchecksResource(Resource):
         values = self._c.vault.unseal(app.uuid, release.config.values)
         return as_json(shape(app, release.number, release.config, build, values))
 
-    async def change(self, call: Call) -> web.Response:
+    async def change(self, call: Call) -> web.StreamResponse:
         """Merge over the present probes, make a release of it, and wait until it is out."""
         app = self._c.app(call)
         body = await call.body()
         if body.get("healthcheck") is None:
             raise BadFields(healthcheck=NULL if "healthcheck" in body else REQUIRED)
         change = read_change({"healthcheck": body["healthcheck"]})
-        done = await configure(self._c, app, change, call.user.username)
-        shown = shape(app, done.number, done.config, done.build, done.values)
-        return as_json(shown, status=201, headers=done.headers)
+        configured = await configure(self._c, app, change, call.user.username)
+
+        async def answer() -> web.Response:
+            number = await configured.out(self._c.settling)
+            shown = shape(app, number, configured.config, configured.build, configured.values)
+            return as_json(shown, status=201, headers=headers_of(number))
+
+        return await respond(self._c, call, Change(app, configured.released.release.number, answer))
 
 
 def shape(app: App, number: int, config: Config, build: Build | None, values: Mapping[str, str]) -> Shape:

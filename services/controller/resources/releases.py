@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from aiohttp import web
 from pydantic import JsonValue
@@ -11,14 +10,16 @@ from pydantic import JsonValue
 from libs.keyspace.records import App, Build, Release
 from libs.store.shelf import Shelf
 from libs.web import as_json
-from services.controller import course, shapes
+from services.controller.cancelling import Cancelling
 from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import BadFields, BadRequest, NotFound
 from services.controller.fields import Body
-from services.controller.following import Seen, asked_for, follow
+from services.controller.following import Seen, follow
+from services.controller.lines import asked_for
 from services.controller.pages import paginated
+from services.controller.release_course import in_full, shape_of
 from services.controller.releasing import Proposal, content_of
-from services.controller.standing import standing
+from services.controller.responding import Change, planned_of, respond
 from services.controller.summary import rolled_back
 
 BELOW = "version cannot be below 0"
@@ -68,8 +69,7 @@ class ReleasesResource(Resource):
         """The releases, newest first; one whose writer has not flipped the app to it yet is not shown."""
         app = self._c.app(call)
         releases = [release for release in self._c.picture.releases_of(app.uuid) if release.number <= app.latest]
-        shape = self._shape(app)
-        return as_json(paginated(call.request.url, releases, shape))
+        return as_json(paginated(call.request.url, releases, shape_of(self._c.picture, app)))
 
     async def show(self, call: Call) -> web.StreamResponse:
         """One release, with the course of its rollout; as lines, one at each change, where a client follows it."""
@@ -87,35 +87,34 @@ class ReleasesResource(Resource):
         present = self._c.picture.apps.mirror.get(app.id)
         if present is None or present.uuid != app.uuid:
             return Seen(None, over=True)
-        rollout = self._c.picture.rollouts.mirror.get(app.uuid, release.number)
-        stage = course.stage(present, release, rollout)
-        told = {**self._shape(present)(release), **course.of_course(stage, rollout)}
-        return Seen(told, over=stage.over or self._c.settling.stopping)
+        told, over = in_full(self._c.picture, present, release)
+        return Seen(told, over=over or self._c.settling.stopping)
 
-    async def cancel(self, call: Call) -> web.Response:
+    async def cancel(self, call: Call) -> web.StreamResponse:
         """End the rollout under way, and wait until the app runs what it ran before."""
         app = self._c.app(call)
         number = version_in(call)
         await call.body()
         instances = [instance for _, instance in self._c.picture.instances_of(app.uuid)]
+        before = planned_of(self._c.picture, app)
         cancelling = await self._c.cancels.cancel(app, number, call.user.username, instances)
         await self._c.picture.apps.reach(cancelling.revision)
+
+        async def answer() -> web.Response:
+            return await self._cancelled(app, cancelling, call.user.username)
+
+        return await respond(self._c, call, Change(app, cancelling.back_to, answer, before))
+
+    async def _cancelled(self, app: App, cancelling: Cancelling, by: str) -> web.Response:
         await self._c.settling.cancelled(app, cancelling)
         if self._c.picture.rollouts.mirror.get(app.uuid, cancelling.version) is None:  # else the deployer told of it
-            words = f"v{cancelling.version} was cancelled by {call.user.username} before it was begun"
-            await self._c.events.record(app, "cancelled", call.user.username, words, release=cancelling.version)
+            words = f"v{cancelling.version} was cancelled by {by} before it was begun"
+            await self._c.events.record(app, "cancelled", by, words, release=cancelling.version)
         release = self._c.picture.release(app.uuid, cancelling.back_to)
         runs = release is not None and release.build is not None
         return as_json({"version": cancelling.version, "back_to": cancelling.back_to, "runs": runs})
 
-    def _shape(self, app: App) -> Callable[[Release], shapes.Shape]:
-        """How a release of this app looks now."""
-        picture = self._c.picture
-        rollouts = {rollout.release: rollout for rollout in picture.rollouts_of(app.uuid)}
-        running = {instance.release for _, instance in picture.instances_of(app.uuid)}
-        return lambda release: shapes.of_release(release, standing(release, app, rollouts, running))
-
-    async def roll_back(self, call: Call) -> web.Response:
+    async def roll_back(self, call: Call) -> web.StreamResponse:
         """Make a release of an earlier one's build and config, and wait until it is out.
 
         From a release with a build there is no way back to one without: in v1 there was, and the app then ran nothing.
@@ -140,10 +139,15 @@ class ReleasesResource(Resource):
         latest = released.release.number
         await self._c.picture.apps.reach(released.revision)
         await self._c.events.record(app, "released", by, summary, release=latest)
-        if build is not None:
-            content = content_of(build, config, self._c.vault.unseal(app.uuid, config.values))
-            latest = await self._c.settling.out(released, base.content, content)
-        return as_json({"version": latest}, status=201)
+
+        async def answer() -> web.Response:
+            out = latest
+            if build is not None:
+                content = content_of(build, config, self._c.vault.unseal(app.uuid, config.values))
+                out = await self._c.settling.out(released, base.content, content)
+            return as_json({"version": out}, status=201)
+
+        return await respond(self._c, call, Change(app, latest, answer))
 
     def _before(self, app: App) -> int:
         """The release before the one that the app wants; those that failed or were cancelled do not count."""

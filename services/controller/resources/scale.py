@@ -13,6 +13,7 @@ from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import NotFound
 from services.controller.formation import read_scale, refuse_too_many, refuse_unknown_types
 from services.controller.process_types import fitted
+from services.controller.responding import Change, planned_of, respond
 
 
 def sentence(user: str, counts: Mapping[str, int]) -> str:
@@ -31,7 +32,7 @@ class ScaleResource(Resource):
         """Its routes."""
         return [Route("POST", "/v1/apps/{id}/scale", self.scale)]
 
-    async def scale(self, call: Call) -> web.Response:
+    async def scale(self, call: Call) -> web.StreamResponse:
         """Change the counts that the body names, and wait until they run. It makes no release.
 
         What the build has no process type for is forgotten by it: the counts are over what runs.
@@ -52,11 +53,17 @@ class ScaleResource(Resource):
             refuse_too_many(wanted, most=self._c.settings.controller_most_instances)
             return present.changed(formation=wanted, updated=now())
 
+        before = planned_of(self._c.picture, app)
         stored = await self._apps.update(change, app.id)
         if stored is None:
             raise NotFound
         await self._c.picture.apps.reach(stored.revision)
         by = call.user.username
-        await self._c.events.record(app, "scaled", by, sentence(by, counts), release=stored.document.release)
-        await self._c.settling.settled(stored.document, stored.document.release, stored.revision)
-        return web.Response(status=204)
+        wanted = stored.document
+        await self._c.events.record(app, "scaled", by, sentence(by, counts), release=wanted.release)
+
+        async def answer() -> web.Response:
+            await self._c.settling.settled(wanted, wanted.release, stored.revision)
+            return web.Response(status=204)
+
+        return await respond(self._c, call, Change(app, wanted.release, answer, before))

@@ -65,7 +65,7 @@ async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
     engine.add_image("shop", ports=(8080,))
     chosen = ControllerSettings(home=tmp_path, domain="example.net", controller_wait_seconds=30)
     async with open_client(timeout=5) as outgoing, open_client(timeout=60) as incoming:
-        controller = build(chosen, store.fork(), outgoing)
+        controller = build(chosen, store.fork(), engine.fork(), outgoing)
         keys = controller.keyspace
         me = Leader(id="me", node=NODE, since=now())
         election = Election(store.fork(), keys.leaders, "deployer", me=me, ttl=5.0)

@@ -1,0 +1,24 @@
+"""A release as it is now: what it is, how it stands, and the course of its rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from libs.keyspace.records import App, Release
+from services.controller import course, shapes
+from services.controller.picture import Picture
+from services.controller.standing import standing
+
+
+def shape_of(picture: Picture, app: App) -> Callable[[Release], shapes.Shape]:
+    """How a release of this app looks in a list."""
+    rollouts = {rollout.release: rollout for rollout in picture.rollouts_of(app.uuid)}
+    running = {instance.release for _, instance in picture.instances_of(app.uuid)}
+    return lambda release: shapes.of_release(release, standing(release, app, rollouts, running))
+
+
+def in_full(picture: Picture, app: App, release: Release) -> tuple[shapes.Shape, bool]:
+    """A release with its course; and whether that is over."""
+    rollout = picture.rollouts.mirror.get(app.uuid, release.number)
+    stage = course.stage(app, release, rollout)
+    return {**shape_of(picture, app)(release), **course.of_course(stage, rollout)}, stage.over
