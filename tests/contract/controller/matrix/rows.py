@@ -1,0 +1,7 @@
+"""Every row of the matrix."""
+
+from __future__ import annotations
+
+from tests.contract.controller.matrix import accounts, apps, keys, releases
+
+ROWS = (*accounts.ROWS, *apps.ROWS, *keys.ROWS, *releases.ROWS)
