@@ -60,6 +60,7 @@ async def respond(controller: Controller, call: Call, change: Change) -> web.Str
     wanted = request.query.get("logs") != "false"
     output = controller.engine if wanted and isinstance(controller.engine, Logs) else None
     telling = Telling(controller.picture, output, change.app, change.release, change.before)
+    await telling.begin()
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(telling.watch())
 

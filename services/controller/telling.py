@@ -37,10 +37,18 @@ class Telling:
         self._backlog = Backlog(LINES_KEPT)
         self._woken = asyncio.Event()
         self._ended = asyncio.Event()
+        self._told: Shape | None = None  # of the release
         self._result: Shape | None = None
+
+    async def begin(self) -> None:
+        """Return once the release can be told: its record may be seen after that of the app which wants it."""
+        uuid, number = self._app.uuid, self._release
+        if number is not None:
+            await self._picture.releases.until(lambda: self._picture.release(uuid, number), limit=CATCHES_UP)
 
     def end(self, result: Shape) -> None:
         """The change is settled: this comes behind all that is still to be told."""
+        self._note()
         self._result = result
         self._ended.set()
         self._woken.set()
@@ -61,49 +69,45 @@ class Telling:
 
     async def watch(self) -> None:
         """Take note of the release's course and of what its new instances write, for ever."""
-        if self._release is None:
-            return
         seen: Sight | None = None
-        told: Shape | None = None
         heard = set(self._before)
 
         def look() -> Sight | None:
             now = self._look()
             return None if seen is not None and all(new is old for new, old in zip(now, seen, strict=True)) else now
 
-        await self._picture.releases.until(self._written, limit=CATCHES_UP)
         async with asyncio.TaskGroup() as hearing:
             while True:
-                seen = await self._picture.rollouts.until(look, limit=following.HEARTBEAT) or seen
-                if seen is None:
+                found = await self._picture.rollouts.until(look, limit=following.HEARTBEAT)
+                if found is None:
                     continue
-                shape = self._shape()
-                if shape is not None and shape != told:
-                    told = shape
-                    self._backlog.release(shape)
-                    self._woken.set()
-                for planned in self._new(seen[1], heard):
+                seen = found
+                self._note()
+                for planned in self._new(found[1], heard):
                     heard.add(planned.id)
                     hearing.create_task(self._hear(planned))
 
-    def _written(self) -> bool | None:
-        return True if self._release is None or self._picture.release(self._app.uuid, self._release) else None
-
     def _number(self, app: App) -> int:
+        """The release to tell of."""
         own = self._picture.rollouts.mirror.get(app.uuid, self._release or 0)
         overtaken = own is not None and own.phase == "superseded"
         return max(app.release, self._release or 0) if overtaken else self._release or 0
 
     def _look(self) -> Sight:
         app = self._picture.apps.mirror.get(self._app.id)
-        if app is None or app.uuid != self._app.uuid:
+        if app is None or app.uuid != self._app.uuid or self._release is None:
             return None, None
         return app, self._picture.rollouts.mirror.get(app.uuid, self._number(app))
 
-    def _shape(self) -> Shape | None:
+    def _note(self) -> None:
+        """Tell the release as it is now, if it is not as it was told."""
         app, _ = self._look()
         release = self._picture.release(app.uuid, self._number(app)) if app is not None else None
-        return None if app is None or release is None else in_full(self._picture, app, release)[0]
+        shape = None if app is None or release is None else in_full(self._picture, app, release)[0]
+        if shape is not None and shape != self._told:
+            self._told = shape
+            self._backlog.release(shape)
+            self._woken.set()
 
     def _new(self, rollout: Rollout | None, heard: set[str]) -> Iterable[Planned]:
         if rollout is None or self._engine is None:
