@@ -36,9 +36,15 @@ GROUPS: Mapping[str, Group] = {
         Group("domains", "manage the domain names that an application answers to"),
         Group("builds", "deploy images"),
         Group("releases", "manage releases of an application: watch, cancel, go back to one"),
+        Group("certs", "manage certificates, for TLS"),
         Group("limits", "manage memory and CPU limits of an application's processes"),
         Group("tags", "manage what nodes an application's processes run on"),
-        Group("auth", "manage logins and passwords", bare=None),
+        Group("perms", "manage who may use an application, and who administers the platform"),
+        Group("auth", "manage accounts, logins and passwords", bare=None),
+        Group("keys", "manage the SSH keys that you push with"),
+        Group("tokens", "manage what your logins and programs show for themselves"),
+        Group("users", "see all users"),
+        Group("platform", "manage the platform's own settings"),
         Group("git", "manage the git remote of an application", bare=None),
     )
 }
@@ -59,13 +65,17 @@ SHORTCUTS: Mapping[str, str] = {
     "restart": "ps:restart",
     "rollback": "releases:rollback",
     "scale": "ps:scale",
+    "sharing": "perms:list",
+    "sharing:list": "perms:list",
+    "sharing:add": "perms:create",
+    "sharing:remove": "perms:delete",
 }
 
 FIRST = ("register", "login", "logout")
 """The shortcuts that a newcomer needs before anything else."""
 
 # Commands of `deis` 1.x that this platform does not have (yet): a plain word is better than "no such command".
-ABSENT = frozenset({"certs", "keys", "perms", "users", "sharing", "run", "apps:run", "auth:cancel", "auth:regenerate"})
+ABSENT = frozenset({"run", "apps:run"})
 
 
 def group_of(name: str) -> Group | None:

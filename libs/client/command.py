@@ -119,7 +119,7 @@ def perform(app: typer.Typer, words: list[str], call: Invocation) -> int:
         call.screen.error(f"{error.format_message().rstrip('.')}.\nSee `deis help {words[0]}`.")
         return 1
     except ClientError as error:
-        call.screen.error("\n".join([str(error), *getattr(error, "__notes__", [])]))
+        call.screen.error("\n".join([error.prefix + str(error), *getattr(error, "__notes__", [])]))
         return error.exit_status
     except typer.Abort:
         call.screen.error("interrupted.")

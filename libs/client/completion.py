@@ -1,8 +1,8 @@
 """Shell completion of names that have a colon in them.
 
-Typer's scripts ask the command itself. Bash hands it words that are split at colons (COMP_WORDBREAKS), as in
-`apps`, `:`, `cr`, and puts what it gets behind the last colon. So the words are joined before Typer sees them,
-and of its answers only what follows the colon is given back.
+Typer's scripts ask the command itself. Bash hands it words that are split at colons, `=` and `@` (COMP_WORDBREAKS), as
+in `apps`, `:`, `cr`, and puts what it gets behind the last of them. So the words are joined before Typer sees them, and
+of its answers only what follows there is given back.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 
 VARIABLE = "_DEIS_COMPLETE"
 BASH = "complete_bash"
+BREAKS = ":=@"
 
 
 def join_words(words: list[str], current: int) -> tuple[list[str], int, str]:
@@ -24,18 +25,18 @@ def join_words(words: list[str], current: int) -> tuple[list[str], int, str]:
     position, held = current, ""
     sticky = False
     for index, word in enumerate(words):
-        is_colon = bool(word) and not word.strip(":")
-        if joined and (is_colon or sticky) and len(joined) > 1:
+        is_break = bool(word) and not word.strip(BREAKS)
+        if joined and (is_break or sticky) and len(joined) > 1:
             before = joined[-1]
             joined[-1] += word
             if index == current:
-                held = before + word if is_colon else before
+                held = before + word if is_break else before
         else:
             joined.append(word)
             held = "" if index == current else held
         if index == current:
             position = len(joined) - 1
-        sticky = is_colon
+        sticky = is_break
     if current >= len(words):  # the shell stands behind the last word, at a new one
         position = len(joined)
     return joined, position, held

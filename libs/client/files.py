@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from libs.client.errors import BadArgument
 
 LARGEST = 1 << 20  # bytes; a file that a command takes as text is far smaller
+
+
+def home_of(environment: Mapping[str, str]) -> Path:
+    """The user's home."""
+    home = environment.get("HOME")
+    return Path(home) if home else Path.home()
 
 
 def read_text(path: Path) -> str:

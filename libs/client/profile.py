@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from libs.client.errors import BadProfile, NotLoggedIn
+from libs.client.files import home_of
 
 DEFAULT_LIMIT = 100
 NAMES = ("username", "ssl_verify", "controller", "token", "response_limit")
@@ -41,9 +42,7 @@ class Profile:
 
 def profile_path(environment: Mapping[str, str]) -> Path:
     """The file of the profile that DEIS_PROFILE names, `client` by default."""
-    home = environment.get("HOME")
-    directory = Path(home) if home else Path.home()
-    return directory / ".deis" / f"{environment.get('DEIS_PROFILE') or 'client'}.json"
+    return home_of(environment) / ".deis" / f"{environment.get('DEIS_PROFILE') or 'client'}.json"
 
 
 def parse_profile(text: str, path: Path) -> Profile:

@@ -14,14 +14,18 @@ class Prompts:
     def __init__(self, source: TextIO, out: TextIO) -> None:
         self._source, self._out = source, out
 
-    def line(self, question: str, *, option: str) -> str:
+    def line(self, question: str, *, option: str, ending: str = ": ") -> str:
         """One line, as typed."""
-        self._out.write(f"{question}: ")
+        self._out.write(f"{question}{ending}")
         self._out.flush()
         answer = self._source.readline()
         if not answer:
             self._out.write("\n")
-            raise BadArgument(f"no {question} given: use {option}")
+            raise BadArgument(
+                f'nothing was answered to "{question}": use {option}'
+                if "?" in question
+                else f"no {question} given: use {option}"
+            )
         return answer.removesuffix("\n").removesuffix("\r")
 
     def password(self, question: str, *, option: str) -> str:

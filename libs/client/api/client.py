@@ -46,6 +46,10 @@ class Client:
         self.tokens = Tokens(connection)
         self.users = Users(connection)
 
+    def with_token(self, token: str) -> Client:
+        """The same controller, asked in another's name."""
+        return Client(self.connection.with_token(token))
+
 
 @asynccontextmanager
 async def open_client(

@@ -14,6 +14,7 @@ class ClientError(Exception):
     """Something that the user must know or mend; its text names the thing, the value and the remedy."""
 
     exit_status = 1
+    prefix = ""  # version 1's words before the reason, as `Registration failed: `
 
 
 class InvalidController(ClientError):

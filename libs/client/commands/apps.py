@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from libs.client.api.processes import Process
 
 
-def create(
+def create(  # noqa: PLR0913, PLR0917 - what v1 takes
     context: typer.Context,
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="A DNS label; made up where not given.", show_default=False)
@@ -37,27 +37,34 @@ def create(
     remote: Annotated[str, typer.Option("-r", "--remote", help="The name of the git remote.")] = "deis",
     no_remote: Annotated[bool, typer.Option("--no-remote", help="Add no git remote.")] = False,
     buildpack: Annotated[str | None, typer.Option("-b", "--buildpack", help="A buildpack's URL to build with.")] = None,
+    json: JsonOption = False,
 ) -> None:
-    """Create an application."""
+    """Create an application. As in `apps:create fancy-paper`."""
     call = present(context)
     call.profile()
     if buildpack is not None:
         parse_buildpack(buildpack)
 
-    async def question(client: Client) -> str:
+    async def question(client: Client) -> App:
         created = await client.apps.create(name)
         if buildpack:
             await client.config.change(created.id, values={"BUILDPACK_URL": buildpack})
-        return created.id
+        return created
 
-    with call.screen.progress("Creating Application...") as ending:
+    with call.screen.progress("Creating Application...", quiet=json) as ending:
         app = call.ask(question, note="Look with `deis apps` whether it was created.")
-        ending.text = f"done, created {app}"
-    if not no_remote and call.repository.exists():
-        add_remote(call, app, remote)
+        ending.text = f"done, created {app.id}"
+    if json:
+        call.screen.json(app.as_json())
+    url = git_url(call.profile().controller, app.id)
+    added = not no_remote and call.repository.exists()
+    if added:
+        add_remote(call, app.id, remote, quiet=json)
+    if (added or no_remote) and not json:
+        call.screen.line(f"remote available at {url}")
 
 
-def add_remote(call: Invocation, app: str, name: str) -> None:
+def add_remote(call: Invocation, app: str, name: str, *, quiet: bool = False) -> None:
     """Let git know the app; `GitFailed` if the remote's name is taken."""
     url = git_url(call.profile().controller, app)
     try:
@@ -68,8 +75,8 @@ def add_remote(call: Invocation, app: str, name: str) -> None:
             f"or, under another name:\n  deis git:remote -a {app} -r OTHER"
         )
         raise
-    call.screen.line(f"Git remote {name} added")
-    call.screen.line(f"remote available at {url}")
+    if not quiet:
+        call.screen.line(f"Git remote {name} added")
 
 
 def list_(context: typer.Context, limit: LimitOption = None, json: JsonOption = False) -> None:

@@ -48,16 +48,19 @@ def create(
         str | None,
         typer.Option("-p", "--procfile", metavar="TEXT", help='As "web: python serve.py"; else the file Procfile.'),
     ] = None,
+    json: JsonOption = False,
 ) -> None:
-    """Deploy an image: a new release, which is running and routed when this returns."""
+    """Deploy an image: a new release, which is running and routed when this returns. As in `pull example/web:v1`."""
     call = present(context)
     name, commands = call.app(app), commands_of(call, procfile)
 
-    async def question(client: Client) -> None:
-        await client.builds.create(name, image, commands)
+    async def question(client: Client) -> Build:
+        return await client.builds.create(name, image, commands)
 
-    with call.screen.progress("Creating build...") as ending:
-        deploy(call, name, question, ending)
+    with call.screen.progress("Creating build...", quiet=json) as ending:
+        build = deploy(call, name, question, ending)
+    if json:
+        call.screen.json(build.as_json())
 
 
 def commands_of(call: Invocation, procfile: str | None) -> dict[str, str]:

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from libs.client.commands.deploying import deploy_change
+from libs.client.commands.deploying import deploy, deploy_change
 from libs.client.commands.options import AppOption, JsonOption
 from libs.client.dotenv import format_dotenv, parse_dotenv
 from libs.client.errors import BadArgument
 from libs.client.files import read_text, write_private
 from libs.client.invocation import Invocation, present
 from libs.client.pairs import KEY, parse_config, parse_names
+from libs.client.screen import Ending
+from libs.client.suggestions import config_keys
 
 if TYPE_CHECKING:
     from libs.client.api.client import Client
     from libs.client.api.config import Config
 
+LIMITS = ("memory", "cpu")  # groups of the config that are shown together
 EnvPathOption = Annotated[Path, typer.Option("-p", "--path", help="The file to read.", dir_okay=False)]
 
 
@@ -48,6 +51,8 @@ def change(
     app: str,
     label: str,
     show: Callable[[Invocation, str, Config], None],
+    *,
+    json: bool = False,
     **groups: Mapping[str, str | int | None],
 ) -> None:
     """Change groups of the config, wait until the new release runs, and show what is then."""
@@ -55,8 +60,14 @@ def change(
     async def question(client: Client) -> str | None:
         return (await client.config.change(app, **groups)).release
 
-    deploy_change(call, app, label, question)
-    show(call, app, fetch(call, app))
+    if json:
+        release = deploy(call, app, question, Ending())
+        found = fetch(call, app)
+        shown = {name: getattr(found, name) for name in (LIMITS if groups.keys() & LIMITS else groups)}
+        call.screen.json({"release": release, **shown})
+    else:
+        deploy_change(call, app, label, question)
+        show(call, app, fetch(call, app))
 
 
 def show(call: Invocation, app: str, config: Config) -> None:
@@ -92,25 +103,27 @@ def set_(
         list[str], typer.Argument(metavar="KEY=VALUE", help="A value may be empty and hold = and line breaks.")
     ],
     app: AppOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """Set config values. That makes a release, which is deployed.
+    """Set config values. That makes a release, which is deployed. As in `config:set LEVEL=debug GREETING="good day"`.
 
     SSH_KEY takes a private key or the path of one, and is kept in base64.
     """
     call = present(context)
     pairs = parse_config(values, call.directory)
-    change(call, call.app(app), "Creating config...", show, values=pairs)
+    change(call, call.app(app), "Creating config...", show, json=json, values=pairs)
 
 
 def unset(
     context: typer.Context,
-    keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Which to remove.")],
+    keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Which to remove.", autocompletion=config_keys)],
     app: AppOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Remove config values. That makes a release, which is deployed."""
     call = present(context)
     names = parse_names(keys, KEY, example="the keys alone, as in config:unset PASSWORD")
-    change(call, call.app(app), "Removing config...", show, values=dict.fromkeys(names))
+    change(call, call.app(app), "Removing config...", show, json=json, values=dict.fromkeys(names))
 
 
 def pull(
@@ -142,14 +155,16 @@ def agreed(call: Invocation, key: str) -> bool:
     return call.prompts.line(f"Replace the value of {key} (y/n)", option="--overwrite").lower() in {"y", "yes"}
 
 
-def push(context: typer.Context, app: AppOption = None, path: EnvPathOption = Path(".env")) -> None:
+def push(
+    context: typer.Context, app: AppOption = None, path: EnvPathOption = Path(".env"), json: JsonOption = False
+) -> None:
     """Set config values from a file of KEY=VALUE lines."""
     call = present(context)
     name = call.app(app)
     values = parse_dotenv(read_text(call.directory / path))
     if not values:
         raise BadArgument(f"{path} holds no KEY=VALUE lines")
-    change(call, name, "Creating config...", show, values=values)
+    change(call, name, "Creating config...", show, json=json, values=values)
 
 
 COMMANDS = {"list": list_, "set": set_, "unset": unset, "pull": pull, "push": push}

@@ -10,6 +10,7 @@ from libs.client.commands.listing import shown
 from libs.client.commands.options import AppOption, JsonOption, LimitOption
 from libs.client.invocation import present
 from libs.client.screen import Screen
+from libs.client.suggestions import domain_names
 
 if TYPE_CHECKING:
     from libs.client.api.answer import Page
@@ -41,19 +42,27 @@ def list_(context: typer.Context, app: AppOption = None, limit: LimitOption = No
         domain_lines(call.screen, name, page)
 
 
-def add(context: typer.Context, domain: DomainArgument, app: AppOption = None) -> None:
-    """Let an application answer to a domain."""
+def add(context: typer.Context, domain: DomainArgument, app: AppOption = None, json: JsonOption = False) -> None:
+    """Let an application answer to a domain. As in `domains:add www.example.com`."""
     call = present(context)
     name = call.app(app)
 
-    async def question(client: Client) -> None:
-        await client.domains.add(name, domain)
+    async def question(client: Client) -> Domain:
+        return await client.domains.add(name, domain)
 
-    with call.screen.progress(f"Adding {domain} to {name}..."):
-        call.ask(question, note="Look with `deis domains` whether it was added.")
+    with call.screen.progress(f"Adding {domain} to {name}...", quiet=json):
+        added = call.ask(question, note="Look with `deis domains` whether it was added.")
+    if json:
+        call.screen.json(added.as_json())
 
 
-def remove(context: typer.Context, domain: DomainArgument, app: AppOption = None) -> None:
+def remove(
+    context: typer.Context,
+    domain: Annotated[
+        str, typer.Argument(metavar="DOMAIN", help="As `deis domains` has it.", autocompletion=domain_names)
+    ],
+    app: AppOption = None,
+) -> None:
     """Let an application answer to a domain no more."""
     call = present(context)
     name = call.app(app)

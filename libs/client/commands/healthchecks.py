@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from libs.client.commands.deploying import deploy_change
+from libs.client.commands.deploying import deploy, deploy_change
 from libs.client.commands.options import AppOption, JsonOption
 from libs.client.errors import BadArgument
 from libs.client.invocation import Invocation, present
 from libs.client.pairs import PROCESS_TYPE, parse_names
 from libs.client.probes import PROBES, ProbeOptions, lines, parse_probe, parse_probe_names, routed_type
-from libs.client.suggestions import starting_with
+from libs.client.screen import Ending
+from libs.client.suggestions import process_types, starting_with
 
 if TYPE_CHECKING:
     from libs.client.api.client import Client
@@ -21,11 +23,16 @@ if TYPE_CHECKING:
 GAP = 3
 WAYS = ("httpGet", "tcpSocket", "exec", "staysUp")
 
+Changes = Mapping[str, Mapping[str, Mapping[str, Any] | None]]  # by process type and probe; None removes one
+
 ProbeArgument = Annotated[
     str, typer.Argument(metavar="PROBE", help="startup, readiness or liveness.", autocompletion=starting_with(PROBES))
 ]
 TypeOption = Annotated[
-    str | None, typer.Option("--type", metavar="TYPE", help="The process type; web where not given, else cmd.")
+    str | None,
+    typer.Option(
+        "--type", metavar="TYPE", help="The process type; web where not given, else cmd.", autocompletion=process_types
+    ),
 ]
 
 
@@ -65,15 +72,31 @@ def meant(call: Invocation, app: str, type_: str | None) -> str:
     return routed_type(app, structure(call, app))
 
 
-def list_(context: typer.Context, app: AppOption = None, type_: TypeOption = None, json: JsonOption = False) -> None:
-    """List the probes that hold for an application's processes."""
-    call = present(context)
-    name = call.app(app)
-    found = fetch(call, name)
+def change(call: Invocation, app: str, label: str, probes: Changes, *, json: bool) -> None:
+    """Change probes, and wait until the release that this makes is out."""
+
+    async def question(client: Client) -> str:
+        return (await client.healthchecks.change(app, probes)).release
+
+    if json:
+        deploy(call, app, question, Ending())
+    else:
+        deploy_change(call, app, label, question)
+
+
+def tell(call: Invocation, app: str, *, json: bool, only: str | None = None) -> None:
+    """The probes that hold now."""
+    found = fetch(call, app)
     if json:
         call.screen.json(found.as_json())
     else:
-        show(call, name, found, type_)
+        show(call, app, found, only)
+
+
+def list_(context: typer.Context, app: AppOption = None, type_: TypeOption = None, json: JsonOption = False) -> None:
+    """List the probes that hold for an application's processes."""
+    call = present(context)
+    tell(call, call.app(app), json=json, only=type_)
 
 
 def set_(  # noqa: PLR0913, PLR0917 - what Deis Workflow takes
@@ -123,6 +146,7 @@ def set_(  # noqa: PLR0913, PLR0917 - what Deis Workflow takes
         ),
     ] = None,
     app: AppOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Set a probe of a process type. That makes a release, which is deployed and must pass it.
 
@@ -137,15 +161,12 @@ def set_(  # noqa: PLR0913, PLR0917 - what Deis Workflow takes
     name = call.app(app)
     processes = meant(call, name, type_)
 
-    async def question(client: Client) -> str:
-        return (await client.healthchecks.change(name, {processes: {field: wanted}})).release
-
-    deploy_change(call, name, f"Applying {field} to {processes}...", question)
+    change(call, name, f"Applying {field} to {processes}...", {processes: {field: wanted}}, json=json)
     runs = structure(call, name)
     if runs and processes not in runs:
         others = ", ".join(sorted(runs))
         call.screen.warn(f"No process of type {processes} runs, so nothing is probed yet; {name} runs {others}.")
-    show(call, name, fetch(call, name))
+    tell(call, name, json=json)
 
 
 def unset(
@@ -156,6 +177,7 @@ def unset(
     ],
     type_: TypeOption = None,
     app: AppOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Remove probes of a process type: the default holds again. That makes a release, which is deployed."""
     call = present(context)
@@ -169,11 +191,9 @@ def unset(
             f"{processes} has no {' and no '.join(fields)} that could be removed: of its own it has {has}"
         )
 
-    async def question(client: Client) -> str:
-        return (await client.healthchecks.change(name, {processes: dict.fromkeys(fields)})).release
-
-    deploy_change(call, name, f"Removing {', '.join(fields)} from {processes}...", question)
-    show(call, name, fetch(call, name))
+    label = f"Removing {', '.join(fields)} from {processes}..."
+    change(call, name, label, {processes: dict.fromkeys(fields)}, json=json)
+    tell(call, name, json=json)
 
 
 COMMANDS = {"list": list_, "set": set_, "unset": unset}

@@ -12,6 +12,7 @@ from libs.client.commands.options import AppOption, JsonOption
 from libs.client.errors import BadArgument
 from libs.client.invocation import Invocation, present
 from libs.client.pairs import PROCESS_TYPE, parse_names, parse_pairs
+from libs.client.suggestions import process_types
 
 if TYPE_CHECKING:
     from libs.client.api.config import Config
@@ -53,12 +54,13 @@ def list_(context: typer.Context, app: AppOption = None, json: JsonOption = Fals
         show(call, name, config)
 
 
-def set_(
+def set_(  # noqa: PLR0913, PLR0917 - what v1 takes
     context: typer.Context,
     limits: Annotated[list[str], typer.Argument(metavar="TYPE=LIMIT", help="As web=512M, or with -c web=512.")],
     app: AppOption = None,
     memory: MemoryFlag = False,
     cpu: CpuFlag = False,
+    json: JsonOption = False,
 ) -> None:
     """Limit processes by type. Memory is a number with B, K, M or G. That makes a release, which is deployed."""
     call = present(context)
@@ -66,20 +68,21 @@ def set_(
     if cpu and (wrong := [limit for limit in wanted.values() if not limit.isdecimal()]):
         raise BadArgument(f'"{wrong[0]}" is no share of CPU: a whole number from 0 to 1024 is')
     values = {type_: int(limit) if cpu else limit for type_, limit in wanted.items()}
-    change(call, call.app(app), APPLYING, show, **{kind(memory=memory, cpu=cpu): values})
+    change(call, call.app(app), APPLYING, show, json=json, **{kind(memory=memory, cpu=cpu): values})
 
 
-def unset(
+def unset(  # noqa: PLR0913, PLR0917 - what v1 takes
     context: typer.Context,
-    types: Annotated[list[str], typer.Argument(metavar="TYPE", help="As web.")],
+    types: Annotated[list[str], typer.Argument(metavar="TYPE", help="As web.", autocompletion=process_types)],
     app: AppOption = None,
     memory: MemoryFlag = False,
     cpu: CpuFlag = False,
+    json: JsonOption = False,
 ) -> None:
     """Limit processes of a type no more. That makes a release, which is deployed."""
     call = present(context)
     names = parse_names(types, PROCESS_TYPE, example="the types alone, as in limits:unset web")
-    change(call, call.app(app), APPLYING, show, **{kind(memory=memory, cpu=cpu): dict.fromkeys(names)})
+    change(call, call.app(app), APPLYING, show, json=json, **{kind(memory=memory, cpu=cpu): dict.fromkeys(names)})
 
 
 def kind(*, memory: bool, cpu: bool) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from libs.client.suggestions import app_names
+from libs.client.suggestions import app_names, release_names
 
 AppOption = Annotated[
     str | None,
@@ -17,4 +17,5 @@ AppOption = Annotated[
 LimitOption = Annotated[
     int | None, typer.Option("-l", "--limit", metavar="NUMBER", help="How many to list at most (0: the default).")
 ]
+VersionArgument = Annotated[str, typer.Argument(metavar="VERSION", help="As v3.", autocompletion=release_names)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

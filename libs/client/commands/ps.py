@@ -14,6 +14,7 @@ from libs.client.errors import BadArgument
 from libs.client.invocation import Invocation, present
 from libs.client.pairs import parse_formation, parse_process
 from libs.client.screen import GREEN, RED, YELLOW, Screen
+from libs.client.suggestions import process_counts, process_names
 
 if TYPE_CHECKING:
     from libs.client.api.answer import Page
@@ -56,11 +57,14 @@ def fetch(call: Invocation, app: str, most: int) -> Page[Process]:
     return call.ask(question)
 
 
-def at_work(call: Invocation, app: str, doing: str, question: Callable[[Client], Awaitable[T]]) -> T:
+def at_work(
+    call: Invocation, app: str, doing: str, question: Callable[[Client], Awaitable[T]], *, quiet: bool = False
+) -> T:
     """v1's two lines round slow work: `Scaling processes... but first, coffee!` and `done in 3s`."""
     drink = call.environment.get("DEIS_DRINK_OF_CHOICE") or "coffee"
-    call.screen.line(f"{doing} processes... but first, {drink}!")
-    with call.screen.progress("") as ending:
+    if not quiet:
+        call.screen.line(f"{doing} processes... but first, {drink}!")
+    with call.screen.progress("", quiet=quiet) as ending:
         result = deploy(call, app, question, ending)
         ending.text = "done in {seconds}s"
     return result
@@ -80,8 +84,12 @@ def list_(context: typer.Context, app: AppOption = None, limit: LimitOption = No
 
 def scale(
     context: typer.Context,
-    formation: Annotated[list[str], typer.Argument(metavar="TYPE=NUMBER", help="As web=3 worker=0.")],
+    formation: Annotated[
+        list[str],
+        typer.Argument(metavar="TYPE=NUMBER", help="As web=3 worker=0.", autocompletion=process_counts),
+    ],
     app: AppOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Run so many processes of each named type; others stay as they are."""
     call = present(context)
@@ -90,16 +98,29 @@ def scale(
     async def question(client: Client) -> None:
         await client.processes.scale(name, counts)
 
-    at_work(call, name, "Scaling", question)
-    show_processes(call.screen, name, fetch(call, name, call.limit(None)).results)
+    at_work(call, name, "Scaling", question, quiet=json)
+    show_now(call, name, json=json)
+
+
+def show_now(call: Invocation, app: str, *, json: bool) -> None:
+    """The processes as they are after a change."""
+    page = fetch(call, app, call.limit(None))
+    if json:
+        call.screen.json(page.as_json())
+    else:
+        show_processes(call.screen, app, page.results, shown(page))
 
 
 def restart(
     context: typer.Context,
     process: Annotated[
-        str | None, typer.Argument(metavar="TYPE[.NUMBER]", help="As web or web.1; all where not given.")
+        str | None,
+        typer.Argument(
+            metavar="TYPE[.NUMBER]", help="As web or web.1; all where not given.", autocompletion=process_names
+        ),
     ] = None,
     app: AppOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Replace processes by new ones of the same release, without a gap."""
     call = present(context)
@@ -112,11 +133,11 @@ def restart(
             raise BadArgument(f"{name} has no process {process}: see `deis ps -a {name}`")
         return replaced
 
-    replaced = at_work(call, name, "Restarting", question)
-    if not replaced:
+    replaced = at_work(call, name, "Restarting", question, quiet=json)
+    if not replaced and not json:
         call.screen.line("Could not find any processes to restart")
     else:
-        show_processes(call.screen, name, fetch(call, name, call.limit(None)).results)
+        show_now(call, name, json=json)
 
 
 COMMANDS = {"list": list_, "scale": scale, "restart": restart}

@@ -8,12 +8,13 @@ import typer
 
 from libs.client.commands.deploying import deploy
 from libs.client.commands.listing import shown
-from libs.client.commands.options import AppOption, JsonOption, LimitOption
+from libs.client.commands.options import AppOption, JsonOption, LimitOption, VersionArgument
 from libs.client.errors import NotOut
 from libs.client.evidence import first_asked, instance_lines, offset, outcome, progress
 from libs.client.invocation import Invocation, present
 from libs.client.pairs import parse_version
 from libs.client.screen import Screen
+from libs.client.suggestions import release_names
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from libs.client.api.releases import Cancellation, Evidence, Release
 
 UnderWayArgument = Annotated[
-    str | None, typer.Argument(metavar="VERSION", help="As v3; the one that is under way where not given.")
+    str | None,
+    typer.Argument(
+        metavar="VERSION", help="As v3; the one that is under way where not given.", autocompletion=release_names
+    ),
 ]
 
 TOLD = frozenset({"current", "rolling", "failed", "cancelled"})
@@ -55,7 +59,7 @@ def row(release: Release) -> tuple[str, ...]:
 
 def info(
     context: typer.Context,
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="As v3.")],
+    version: VersionArgument,
     app: AppOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -121,19 +125,26 @@ def meant(context: typer.Context, app: str | None, version: str | None) -> tuple
 def rollback(
     context: typer.Context,
     version: Annotated[
-        str | None, typer.Argument(metavar="VERSION", help="As v3; the one before the latest where not given.")
+        str | None,
+        typer.Argument(
+            metavar="VERSION", help="As v3; the one before the latest where not given.", autocompletion=release_names
+        ),
     ] = None,
     app: AppOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """Go back to an earlier release's build and config, as a new release."""
+    """Go back to an earlier release's build and config, as a new release. As in `rollback v3`."""
     call, name, number = meant(context, app, version)
 
     async def question(client: Client) -> int:
         return await client.releases.rollback(name, number)
 
     label = "Rolling back one release..." if number is None else f"Rolling back to v{number}..."
-    with call.screen.progress(label) as ending:
-        ending.text = f"done, v{deploy(call, name, question, ending)}"
+    with call.screen.progress(label, quiet=json) as ending:
+        made = deploy(call, name, question, ending)
+        ending.text = f"done, v{made}"
+    if json:
+        call.screen.json({"version": made})
 
 
 def cancel(

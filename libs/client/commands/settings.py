@@ -25,14 +25,17 @@ def show(call: Invocation, app: str, found: SettingsOfApp) -> None:
     call.screen.rows(("setting", "value", "default", "what it is"), rows(found.settings, found.defaults))
 
 
-def change(call: Invocation, app: str, settings: Mapping[str, Value]) -> None:
+def change(call: Invocation, app: str, settings: Mapping[str, Value], *, json: bool) -> None:
     """Change settings and show what holds then."""
 
     async def question(client: Client) -> SettingsOfApp:
         return await client.settings.change(app, settings)
 
-    with call.screen.progress("Applying settings..."):
+    with call.screen.progress("Applying settings...", quiet=json):
         found = call.ask(question, note="Look with `deis settings` whether they were changed.")
+    if json:
+        call.screen.json(found.as_json())
+        return
     call.screen.line()
     show(call, app, found)
 
@@ -63,22 +66,24 @@ def set_(
         ),
     ],
     app: AppOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Set settings. They hold from now on, and make no release."""
     call = present(context)
     wanted = parse_settings(settings)
-    change(call, call.app(app), wanted)
+    change(call, call.app(app), wanted, json=json)
 
 
 def unset(
     context: typer.Context,
     names: Annotated[list[str], typer.Argument(metavar="NAME", help="As drain.", autocompletion=starting_with(NAMES))],
     app: AppOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Bring the defaults of settings back. They hold from now on, and make no release."""
     call = present(context)
     fields = [knob_named(name).field for name in names]
-    change(call, call.app(app), dict.fromkeys(fields))
+    change(call, call.app(app), dict.fromkeys(fields), json=json)
 
 
 COMMANDS = {"list": list_, "set": set_, "unset": unset}

@@ -11,6 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.contract.client.stand_in_accounts import Accounts, response
+
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 DATE = "2026-01-02T03:04:05UTC"
 VERSIONS = {"DEIS_API_VERSION": "1.7", "DEIS_PLATFORM_VERSION": "2.0.0"}
@@ -54,6 +56,7 @@ class StandIn:
     tokens: list[str | None] = field(default_factory=list)
     answers: dict[str, Handler] = field(default_factory=dict)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    accounts: Accounts = field(default_factory=Accounts)
 
     def application(self) -> web.Application:
         app = web.Application()
@@ -92,7 +95,7 @@ class StandIn:
         }
         return self.apps[name]
 
-    async def answer(  # noqa: PLR0911 - one table of the API
+    async def answer(  # noqa: C901, PLR0911 - one table of the API
         self, request: web.Request, body: Any
     ) -> web.StreamResponse:
         parts = [part for part in request.path.split("/") if part]
@@ -108,6 +111,9 @@ class StandIn:
                 return web.json_response({"token": TOKEN})
         if request.headers.get("Authorization") != f"token {TOKEN}":
             return refused(401, "UNAUTHORIZED", {"detail": "Authentication credentials were not provided."})
+        about_accounts = self.accounts.answer(request.method, parts[1:], body)
+        if about_accounts:
+            return response(about_accounts, request)
         match request.method, parts:
             case "POST", ["v1", "auth", "passwd"]:
                 if body.get("password") != "secret" and "username" not in body:

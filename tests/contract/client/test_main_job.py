@@ -45,10 +45,9 @@ async def test_a_registration_that_is_refused_says_why(anonymous: Deis) -> None:
     account = ("--username", "taken", "--password", "secret", "--email", "")
     told = await anonymous("register", anonymous.controller, *account, status=1)
     assert told.err.splitlines() == [
-        "Error: user taken is taken (400 BAD REQUEST)",
+        "Error: Registration failed: user taken is taken (400 BAD REQUEST)",
         "username: This field must be unique.",
         "Choose another username, or use `deis login` if this one is yours.",
-        "Registration failed; no account was made.",
     ]
     assert not anonymous.profile.exists()
 

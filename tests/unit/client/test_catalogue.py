@@ -64,7 +64,7 @@ def test_a_typing_error_is_answered_with_what_may_be_meant(typed: str, meant: st
     assert f"`deis {meant}`" in unknown(typed)
 
 
-@pytest.mark.parametrize("name", ["run", "apps:run", "certs:add", "perms"])
+@pytest.mark.parametrize("name", ["run", "apps:run"])
 def test_a_command_of_version_1_that_is_absent_is_told_so(name: str) -> None:
     assert "not part of this version" in unknown(name)
 
