@@ -4,6 +4,7 @@ from services.controller.controller import Resource
 from services.controller.resources.account import AccountResource
 from services.controller.resources.apps import AppsResource
 from services.controller.resources.builds import BuildsResource
+from services.controller.resources.certs import CertsResource
 from services.controller.resources.config import ConfigResource
 from services.controller.resources.containers import ContainersResource
 from services.controller.resources.domains import DomainsResource
@@ -31,4 +32,5 @@ ALL: tuple[type[Resource], ...] = (
     LogsResource,
     EventsResource,
     KeysResource,
+    CertsResource,
 )

@@ -32,6 +32,7 @@ POSTS = [
     "/v1/auth/login/",
     "/v1/auth/passwd",
     "/v1/keys",
+    "/v1/certs",
 ]
 ODD_BODIES: list[tuple[bytes, int]] = [
     (b"{", 400),
@@ -177,7 +178,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 NAMES = ["id", "structure", "values", "memory", "cpu", "tags", "image", "procfile", "sha", "version", "cmd", "domain"]
-NAMES += ["healthcheck", "settings", "public"]
+NAMES += ["healthcheck", "settings", "public", "certificate", "key", "common_name"]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
