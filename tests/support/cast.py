@@ -27,6 +27,7 @@ PASSWORD = "opensesame"
 PEOPLE = ("admin", "owner", "collaborator", "stranger")
 BLOB = "AAAAB3NzaC1yc2EAAAADAQABAAAAgQ=="  # a key's, as far as anybody looks at one here
 SHA256 = "a" * 64
+MD5 = ":".join(["aa"] * 16)
 
 
 def hash_of(token: str) -> str:
@@ -58,6 +59,13 @@ class Cast:
     def client(self, person: str) -> Client:
         """Somebody; `anonymous` has no token."""
         return self.people[person] if person != "anonymous" else self.api.client
+
+    def names(self, path: str) -> dict[str, str]:
+        """What is there, by the names that paths have for it in their braces."""
+        names = {"id": "hello", "uuid": self.build, "version": "v3", "type": "web", "num": "1"}
+        if path.startswith("/v1/keys/"):
+            names["id"] = "owner@home"
+        return {**names, "domain": "hello.example.org"}
 
     async def everything(self) -> dict[str, bytes]:
         """All that the store holds, but when a token was last used: asking is no change."""
@@ -107,7 +115,7 @@ async def set_stage(api: Api) -> Cast:
     assert (await owner("POST", "/v1/apps/hello/config", {"values": {"COLOUR": "blue"}})).status == 201
     assert (await owner("POST", "/v1/apps/hello/domains", {"domain": "hello.example.org"})).status == 201
     await Shelf(store, keyspace.apps).update(lambda app: app.changed(collaborators=("collaborator",)), "hello")
-    ssh = {"id": "owner@home", "owner": "owner", "public": f"ssh-rsa {BLOB} owner@home", "fingerprint": "aa:bb"}
+    ssh = {"id": "owner@home", "owner": "owner", "public": f"ssh-rsa {BLOB} owner@home", "fingerprint": MD5}
     await Shelf(store, keyspace.keys).create(SshKey(uuid=build.json["uuid"], created=now(), **ssh), SHA256)
     pem, key = _certificate("secure.example.org")
     sealed = api.controller.vault.seal_text("cert:secure.example.org", key)
@@ -117,7 +125,7 @@ async def set_stage(api: Api) -> Cast:
         certificate=pem,
         key=sealed,
         names=("secure.example.org",),
-        fingerprint="aa:bb",
+        fingerprint=":".join(["AA"] * 32),
         expires=now() + timedelta(days=90),
         created=now(),
     )

@@ -27,15 +27,7 @@ class Row:
 
     def at(self, cast: Cast) -> str:
         """The path on this stage."""
-        names = {
-            "id": "hello",
-            "uuid": cast.build,
-            "version": "v3",
-            "type": "web",
-            "num": "1",
-            "domain": "hello.example.org",
-        }
-        return self.path.format(**{**names, **self.where})
+        return self.path.format(**{**cast.names(self.path), **self.where})
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.body or ''}".strip()
