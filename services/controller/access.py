@@ -1,8 +1,9 @@
-"""Who may do what with an app: v1's rules."""
+"""Who may do what: v1's rules."""
 
 from __future__ import annotations
 
 from libs.keyspace.records import App, User
+from services.controller.errors import Forbidden
 
 
 def may_see(user: User, app: App) -> bool:
@@ -18,5 +19,16 @@ def may_use(user: User, app: App, method: str) -> bool:
 
 
 def may_own(user: User, app: App) -> bool:
-    """Only a superuser and the owner may give an app away."""
+    """Only a superuser and the owner may give an app away, and choose who else may use it."""
     return user.is_superuser or user.username == app.owner
+
+
+def may_remove(user: User, app: App, collaborator: str) -> bool:
+    """A collaborator may leave; a superuser and the owner may send anyone away."""
+    return may_own(user, app) or (user.username == collaborator and may_see(user, app))
+
+
+def require_superuser(user: User) -> None:
+    """Raise `Forbidden` for anybody else."""
+    if not user.is_superuser:
+        raise Forbidden

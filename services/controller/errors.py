@@ -102,6 +102,22 @@ class NotReady(ApiError):
     """The controller cannot answer now: try again."""
 
 
+class StillOwnsApps(ApiError):
+    """An account that cannot be cancelled yet."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"{username} still has applications assigned. Delete or transfer ownership")
+
+
+class LastSuperuser(ApiError):
+    """A platform with users needs somebody who may look after it."""
+
+    def __init__(self, username: str) -> None:
+        super().__init__(
+            f"{username} is the last administrator. Make another user one before: deis perms:create <user> --admin"
+        )
+
+
 class Throttled(ApiError):
     """Too many attempts; `seconds` until there may be another."""
 
@@ -185,6 +201,8 @@ def error_table() -> ErrorTable:
             Superseded: _says(409),
             NotUnderWay: _says(409),
             WasCancelled: _says(409),
+            StillOwnsApps: _says(409),
+            LastSuperuser: _says(409),
             RolloutFailed: _says(503),
             Throttled: lambda error: detail(429, str(error), {"Retry-After": str(error.seconds)}),
             NotReady: _says(503, RETRY),

@@ -17,6 +17,10 @@ AT_ONCE = 2
 MOST_WAITING = 100  # further ones are told to come back
 
 
+def _always() -> None:
+    """Permits."""
+
+
 class Passwords:
     """Hashes and verifies. Its cost is OWASP's second choice: 19 MiB, two passes, one lane, some 25 ms."""
 
@@ -30,11 +34,15 @@ class Passwords:
         """A password's hash in PHC string form."""
         return await self._aside(lambda: self._hasher.hash(password))
 
-    async def verify(self, hashed: str | None, password: str) -> bool:
-        """Whether the password has this hash. None stands for nobody's hash: it takes as long, and is false."""
+    async def verify(self, hashed: str | None, password: str, *, permit: Callable[[], None] = _always) -> bool:
+        """Whether the password has this hash. None stands for nobody's hash: it takes as long, and is false.
+
+        `permit` may raise. It is asked when the hashing is about to begin: of many attempts that come at once it sees
+        how the ones before went, but for those that are hashed at the same time (`AT_ONCE`).
+        """
         if hashed is None:
             self._nobody = self._nobody or await self.hash("nobody")
-        matches = await self._aside(lambda: self._matches(hashed or self._nobody, password))
+        matches = await self._aside(lambda: self._matches(hashed or self._nobody, password), permit)
         return matches and hashed is not None
 
     def _matches(self, hashed: str, password: str) -> bool:
@@ -43,12 +51,13 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _aside(self, work: Callable[[], T]) -> T:
+    async def _aside(self, work: Callable[[], T], permit: Callable[[], None] = _always) -> T:
         if self._waiting >= MOST_WAITING:
             raise NotReady("Too many log-ins at once; try again soon.")
         self._waiting += 1
         try:
             async with self._turn:
+                permit()
                 return await asyncio.to_thread(work)
         finally:
             self._waiting -= 1

@@ -61,7 +61,7 @@ def build(settings: ControllerSettings, store: Store, engine: Engine, client: ai
         picture=picture,
         vault=vault,
         custody=Custody(store, keyspace, vault, picture.platform.mirror),
-        accounts=Accounts(store, keyspace, picture, Passwords()),
+        accounts=Accounts(store, keyspace, picture, Passwords(), events),
         releasing=Releasing(store, keyspace, vault),
         cancels=Cancels(store, keyspace),
         settling=Settling(picture, vault, events, limit=settings.controller_wait_seconds),
@@ -100,6 +100,7 @@ async def control(
         member = announcement(daemon, id_=me, node=settings.node, url=url)
         daemon.ready["store read"] = lambda: picture.complete
         daemon.ready["presence held"] = lambda: session.held
+        daemon.loop("write_token_uses", controller.accounts.tokens.write_uses, every=60.0, expected=(StoreUnavailable,))
         hold = daemon.loop(
             "hold_the_vault_key", controller.custody.look, every=1.0, expected=(StoreUnavailable, BadRecord)
         )

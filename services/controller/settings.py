@@ -13,6 +13,10 @@ class ControllerSettings(Settings):
     controller_host: str = Field("127.0.0.1", description="where the API listens; routers on other hosts need more")
     controller_port: int = Field(8000, ge=0, le=65535, description="port of the API; 0 takes a free one")
     controller_url: str = Field("", description="where routers reach the API; empty: where it listens")
+    router_trusted: str = Field(
+        "",
+        description="networks (CIDR, comma separated) of balancers in front of the routers, as the routers have them",
+    )
     controller_body_limit: int = Field(1024 * 1024, ge=1024, description="longest request body, bytes")
     controller_wait_seconds: float = Field(
         1200.0, gt=0, description="how long a request waits for the rollout that it began; the rollout goes on"

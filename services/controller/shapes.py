@@ -12,6 +12,7 @@ from libs.keyspace.records import App, Build, Cert, Config, Domain, Event, Relea
 from services.controller.process_types import fitted
 from services.controller.processes import Process
 from services.controller.standing import Standing
+from services.controller.tokens import Held
 
 Shape = dict[str, JsonValue]
 
@@ -40,6 +41,17 @@ def of_user(user: User) -> Shape:
         "last_login": user_date(user.last_login or user.date_joined),
         "date_joined": user_date(user.date_joined),
         "is_active": user.is_active,
+    }
+
+
+def of_token(held: Held, *, shown: str) -> Shape:
+    """A token, never its text; `shown`: the hash of the one that the request shows."""
+    return {
+        "id": held.id,
+        "name": held.token.name,
+        "created": date(held.token.created),
+        "last_used": None if held.token.used is None else date(held.token.used),
+        "current": held.sha256 == shown,
     }
 
 

@@ -18,6 +18,7 @@ class User(Document):
     is_superuser: bool = False
     is_staff: bool = False
     is_active: bool = True
+    cancelling: bool = False  # inactive because it is being cancelled
     date_joined: datetime
     last_login: datetime | None = None
 

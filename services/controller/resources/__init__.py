@@ -2,6 +2,7 @@
 
 from services.controller.controller import Resource
 from services.controller.resources.account import AccountResource
+from services.controller.resources.admin import AdminResource
 from services.controller.resources.apps import AppsResource
 from services.controller.resources.builds import BuildsResource
 from services.controller.resources.certs import CertsResource
@@ -12,15 +13,22 @@ from services.controller.resources.events import EventsResource
 from services.controller.resources.healthchecks import HealthchecksResource
 from services.controller.resources.keys import KeysResource
 from services.controller.resources.logs import LogsResource
+from services.controller.resources.perms import PermsResource
 from services.controller.resources.releases import ReleasesResource
 from services.controller.resources.root import RootResource
 from services.controller.resources.scale import ScaleResource
 from services.controller.resources.settings import SettingsResource
+from services.controller.resources.tokens import TokensResource
+from services.controller.resources.users import UsersResource
 
 ALL: tuple[type[Resource], ...] = (
     RootResource,
     AccountResource,
+    TokensResource,
+    UsersResource,
+    AdminResource,
     AppsResource,
+    PermsResource,
     ConfigResource,
     HealthchecksResource,
     BuildsResource,

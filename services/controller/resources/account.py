@@ -1,4 +1,4 @@
-"""`/v1/auth/…`: registering, logging in, and who one is."""
+"""`/v1/auth/…`: registering, logging in, who one is, another password, and leaving."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from aiohttp import web
 
 from libs.web import as_json
 from services.controller import shapes
-from services.controller.controller import Call, Resource, Route
+from services.controller.access import require_superuser
+from services.controller.addresses import client_address, networks, parsed
+from services.controller.controller import Call, Controller, Resource, Route
+from services.controller.fields import Fields
 
 
 class AccountResource(Resource):
     """A user's own account."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__(controller)
+        self._trusted = networks(controller.settings.router_trusted)
 
     def routes(self) -> list[Route]:
         """Its routes."""
@@ -19,22 +26,40 @@ class AccountResource(Resource):
             Route("POST", "/v1/auth/login", self.login, open=True, slash=True),
             Route("GET", "/v1/auth/whoami", self.whoami),
             Route("POST", "/v1/auth/passwd", self.set_password),
+            Route("DELETE", "/v1/auth/cancel", self.cancel),
         ]
 
     async def register(self, call: Call) -> web.Response:
         """A new account."""
-        user = await self._c.accounts.register(await call.body(), call.sender)
+        user = await self._c.accounts.registration.register(await call.body(), call.sender)
         return as_json(shapes.of_user(user), status=201)
 
     async def login(self, call: Call) -> web.Response:
         """A token for a name and its password."""
-        return as_json({"token": await self._c.accounts.login(await call.body())})
+        return as_json({"token": await self._c.accounts.login(await call.body(), self._client(call))})
 
     async def set_password(self, call: Call) -> web.Response:
         """Another password."""
-        await self._c.accounts.set_password(await call.body(), call.user)
+        await self._c.accounts.set_password(await call.body(), call.user, self._client(call))
         return as_json({"status": "password set"})
 
     async def whoami(self, call: Call) -> web.Response:
         """The account that the token is of."""
         return as_json(shapes.of_user(call.user))
+
+    async def cancel(self, call: Call) -> web.Response:
+        """End one's own account, or as a superuser anyone's."""
+        fields = Fields(await call.body())
+        username = fields.text("username", required=False, blank=True) or call.user.username
+        fields.check()
+        if username != call.user.username:
+            require_superuser(call.user)
+        await self._c.accounts.leaving.cancel(username, call.user.username)
+        return web.Response(status=204)
+
+    def _client(self, call: Call) -> str:
+        """The address that a request comes from."""
+        addresses = [node.address for _, node in self._c.picture.nodes.mirror.items()]
+        hosts = {str(parsed(address)) for address in (self._c.settings.node_address, *addresses)}
+        forwarded = call.request.headers.getall("X-Forwarded-For", [])
+        return client_address(call.request.remote or "", forwarded, hosts, self._trusted)

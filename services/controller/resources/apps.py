@@ -13,8 +13,9 @@ from libs.store.shelf import Shelf
 from libs.web import as_json
 from services.controller import course, shapes
 from services.controller.access import may_own, may_see
+from services.controller.accounts import UNKNOWN
 from services.controller.controller import Call, Controller, Resource, Route
-from services.controller.errors import BadFields, Forbidden, NotFound
+from services.controller.errors import BadFields, Forbidden, NotAuthenticated, NotFound
 from services.controller.fields import UNIQUE, Fields
 from services.controller.formation import read_structure
 from services.controller.hostnames import fqdn
@@ -62,6 +63,9 @@ class AppsResource(Resource):
         tries = [app_id] if app_id else [random_app_id() for _ in range(TRIES)]
         for name in tries:
             if not self._claimed(name) and (app := await self._try(name, call.user.username, structure)):
+                if not await self._c.accounts.still(call.user):
+                    await self._begin_to_destroy(app)
+                    raise NotAuthenticated(UNKNOWN)
                 await self._c.events.record(app, "created", app.owner, initial(app.owner), release=1)
                 location = str(call.request.url.with_path(f"/v1/apps/{app.id}").with_query(None))
                 return as_json(self._shape(app), status=201, headers={"Location": location})
@@ -112,18 +116,44 @@ class AppsResource(Resource):
             return web.Response()
         if not may_own(call.user, app):
             raise Forbidden
-        if self._c.picture.users.mirror.get(owner) is None:
+        heir = await self._c.accounts.find(owner)
+        if heir is None or not heir.is_active:
             raise NotFound
-        stored = await self._apps.update(lambda present: self._same(app, present).changed(owner=owner), app.id)
+        if owner == app.owner:
+            return web.Response()
+        await self._hand_over(app, owner)
+        if not await self._c.accounts.still(heir):
+            await self._hand_over(app, app.owner)
+            raise NotFound
+        await self._c.events.record(app, "transferred", call.user.username, f"{call.user.username} gave it to {owner}")
+        return web.Response()
+
+    async def _hand_over(self, app: App, owner: str) -> None:
+        """Write who owns it. The new owner is no collaborator any more, and the former one becomes none."""
+
+        def given(present: App) -> App:
+            others = tuple(one for one in self._same(app, present).collaborators if one != owner)
+            return present.changed(owner=owner, collaborators=others)
+
+        stored = await self._apps.update(given, app.id)
         if stored is None:
             raise NotFound
         await self._c.picture.apps.reach(stored.revision)
-        await self._c.events.record(app, "transferred", call.user.username, f"{call.user.username} gave it to {owner}")
-        return web.Response()
 
     async def destroy(self, call: Call) -> web.StreamResponse:
         """Destroy the app; the answer comes when nothing of it is left."""
         app = self._c.app(call)
+        found = await self._begin_to_destroy(app)
+
+        async def answer() -> web.Response:
+            if found:
+                await self._c.settling.destroyed(app)
+            return web.Response(status=204)
+
+        return await respond(self._c, call, Change(app, None, answer))
+
+    async def _begin_to_destroy(self, app: App) -> bool:
+        """Write that the app is to end; whether it is there still."""
         stored = await self._apps.update(
             lambda present: (
                 self._same(app, present).changed(state="destroying", updated=now())
@@ -134,13 +164,7 @@ class AppsResource(Resource):
         )
         if stored is not None:
             await self._c.picture.apps.reach(stored.revision)
-
-        async def answer() -> web.Response:
-            if stored is not None:
-                await self._c.settling.destroyed(app)
-            return web.Response(status=204)
-
-        return await respond(self._c, call, Change(app, None, answer))
+        return stored is not None
 
     def _same(self, app: App, present: App) -> App:
         """The record as it is now, if it is still that app's and not a later one's of the same name."""
