@@ -1,4 +1,4 @@
-"""`deis-daemon NAME [NAME…]`: one or several daemons in one process; `deis-daemon accept-store`: an operator's word."""
+"""`deis-daemon NAME [NAME…]`: one or several daemons in one process; `accept-store`, `vault …`: an operator's."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from libs.store.acceptance import accept_store
 from libs.store.opening import open_driver
 
 ACCEPT_STORE = "accept-store"
+VAULT = "vault"
 
 Serve = Callable[[Daemon], Awaitable[None]]
 
@@ -109,7 +110,10 @@ async def keep_systemd_informed(daemons: Sequence[Daemon]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The console script."""
-    names = parse(argv)
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == [VAULT]:
+        sys.exit(importlib.import_module("libs.vault.commands").main(words[1:]))
+    names = parse(words)
     try:
         settings = Settings()
         logs.configure(settings.log_level, settings.log_format)
@@ -129,7 +133,10 @@ def parse(argv: Sequence[str] | None) -> list[str]:
     """The daemons asked for, each once; ends the process on a name that there is not."""
     names = ", ".join(available())
     parser = argparse.ArgumentParser(prog="deis-daemon", description="Run daemons of the platform in one process.")
-    what = f"one or several of: {names}; or {ACCEPT_STORE}, once a restored or exchanged etcd was found right"
+    what = (
+        f"one or several of: {names}; or {ACCEPT_STORE}, once a restored or exchanged etcd was found right; "
+        f"or {VAULT}, for the keys of the platform's secrets: see `deis-daemon {VAULT} --help`"
+    )
     parser.add_argument("names", nargs="+", metavar="NAME", help=what)
     asked: list[str] = list(dict.fromkeys(parser.parse_args(argv).names))
     if asked == [ACCEPT_STORE]:

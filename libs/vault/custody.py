@@ -113,6 +113,6 @@ class Custody:
 def lost_words(inventory: Inventory, vault: LiveVault) -> str:
     """What to say where secrets are sealed and none of their keys is here."""
     needed = ", ".join(sorted(inventory.by_key))
-    return f"{len(inventory.found)} secrets are sealed with keys that are not on this host ({needed}); " + remedy(
+    return f"{len(inventory.secrets)} secrets are sealed with keys that are not on this host ({needed}); " + remedy(
         vault.file.path
     )

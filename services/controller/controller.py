@@ -12,7 +12,7 @@ from libs.engine import Engine
 from libs.keyspace import Keyspace
 from libs.keyspace.records import App, User
 from libs.store import Store
-from libs.vault import Vault
+from libs.vault import LiveVault
 from libs.vault.custody import Custody
 from services.controller.access import may_use
 from services.controller.accounts import Accounts
@@ -36,7 +36,7 @@ class Controller:
     store: Store
     keyspace: Keyspace
     picture: Picture
-    vault: Vault
+    vault: LiveVault
     custody: Custody
     accounts: Accounts
     releasing: Releasing

@@ -12,7 +12,7 @@ from libs.engine import Engine
 from libs.engine.opening import open_engine
 from libs.keyspace import BadRecord, Keyspace
 from libs.keyspace.document import now
-from libs.keyspace.records import Leader, MeshMember
+from libs.keyspace.records import Leader
 from libs.loglines.token import internal_token
 from libs.store import Store, StoreUnavailable
 from libs.store.election import Election
@@ -95,22 +95,26 @@ async def control(
 
     app = api(controller, daemon.registry)
     async with listen(app, settings.controller_host, settings.controller_port) as port:
-        here = url_at(settings.controller_host, port, node_address=settings.node_address)
-        url = settings.controller_url or here
+        url = settings.controller_url or url_at(settings.controller_host, port, node_address=settings.node_address)
         member = announcement(daemon, id_=me, node=settings.node, url=url)
         daemon.ready["store read"] = lambda: picture.complete
         daemon.ready["presence held"] = lambda: session.held
         daemon.loop("write_token_uses", controller.accounts.tokens.write_uses, every=60.0, expected=(StoreUnavailable,))
-        hold = daemon.loop(
-            "hold_the_vault_key", controller.custody.look, every=1.0, expected=(StoreUnavailable, BadRecord)
-        )
+        here = keys.mesh.key("controller", me)
+
+        async def hold_the_vault_key() -> None:
+            await controller.custody.look()
+            ready, held = not controller.custody.lacking, controller.vault.key_ids
+            await session.publish(here, member.changed(ready=ready, vault_keys=held).encode())
+
+        hold = daemon.loop("hold_the_vault_key", hold_the_vault_key, every=1.0, expected=(StoreUnavailable, BadRecord))
         picture.platform.mirror.on_change(lambda _: hold.wake())
         daemon.ready[VAULT] = lambda: not controller.custody.trouble
         daemon.facts[VAULT] = lambda: controller.custody.trouble or "held"
         try:
             await daemon.run(
                 keep_present=session.run(),
-                take_part=take_part(controller.custody, session, keys.mesh.key("controller", me), member, election),
+                campaign=campaign(controller.custody, election),
                 **picture.tasks(),
                 **deployer.join(daemon),
             )
@@ -118,17 +122,11 @@ async def control(
             controller.settling.stop()
 
 
-async def take_part(custody: Custody, session: Session, key: str, member: MeshMember, election: Election) -> None:
-    """Announce this controller, and campaign for the deployer while it has the key of the platform's secrets.
-
-    Without it, it could not start instances, and others can; so it says that it is not ready, and routers send it only
-    what nobody else would answer: there a client still reads what is wrong.
-    """
+async def campaign(custody: Custody, election: Election) -> None:
+    """Campaign for the deployer while the key of the platform's secrets is here: without it no instance can start."""
     while True:
-        await session.publish(key, member.changed(ready=False).encode())
         await custody.held()
-        await session.publish(key, member.encode())
         async with asyncio.TaskGroup() as group:
-            campaign = group.create_task(election.run(), name="campaign")
+            campaigning = group.create_task(election.run(), name="campaign")
             await custody.lost()
-            campaign.cancel()
+            campaigning.cancel()

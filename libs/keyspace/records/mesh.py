@@ -43,7 +43,7 @@ class Router(Document):
 
 
 class MeshMember(Document):
-    """A daemon that others may reach, under `mesh/<service>/<id>` (leased)."""
+    """A daemon that others may reach, under `mesh/<service>/<id>` (leased). `vault_keys` are ids, of `libs.vault`."""
 
     service: str
     id: str
@@ -52,6 +52,7 @@ class MeshMember(Document):
     admin_url: str = ""  # where its probes and metrics are
     version: str = ""
     ready: bool = True
+    vault_keys: tuple[str, ...] = ()
     started: datetime
 
 

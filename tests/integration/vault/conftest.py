@@ -1,0 +1,148 @@
+"""Hosts of one platform, each with a home and a key file of its own, around a real etcd."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from libs.daemon import Settings
+from libs.keyspace import Keyspace
+from libs.keyspace.document import now
+from libs.keyspace.records import MeshMember
+from libs.store import Store
+from libs.store.opening import open_driver
+from libs.store.shelf import Shelf
+from libs.vault import LiveVault
+from libs.vault.designation import Designations
+from libs.vault.inventory import Inventory, take_inventory
+from libs.vault.keyfile import KeyFile
+from tests.support.api import Api, running_api
+from tests.support.etcd import EtcdServer
+from tests.support.ports import free_port
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def all(self) -> str:
+        """Both streams."""
+        return self.out + self.err
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host: its home, and the `deis-daemon vault` command there."""
+
+    home: Path
+    endpoint: str
+    prefix: str
+
+    @property
+    def name(self) -> str:
+        """Its name in the platform."""
+        return self.home.name
+
+    @property
+    def file(self) -> KeyFile:
+        """Its key file."""
+        return KeyFile(self.home / "secrets" / "config.key")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its daemons run with."""
+        return {
+            **os.environ,
+            "DEIS_HOME": str(self.home),
+            "DEIS_NODE": self.name,
+            "DEIS_STORE_ENDPOINTS": self.endpoint,
+            "DEIS_STORE_PREFIX": self.prefix,
+            "DEIS_ENGINE": "memory",
+        }
+
+    def away(self) -> Host:
+        """The same host with an etcd that does not answer."""
+        return Host(self.home, f"127.0.0.1:{free_port()}", self.prefix)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start `deis-daemon` with these words."""
+        command = [sys.executable, "-m", "libs.daemon", *words]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=self.environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+    def vault(self, *words: str, stdin: str = "") -> Said:
+        """Do `deis-daemon vault …` to its end."""
+        process = self.start("vault", *words)
+        out, err = process.communicate(stdin, timeout=60)
+        return Said(process.returncode, out, err)
+
+
+@dataclass(frozen=True)
+class World:
+    """The platform around its etcd."""
+
+    store: Store
+    keyspace: Keyspace
+    host: Callable[[str], Host]
+
+    @property
+    def designations(self) -> Designations:
+        """Which key seals."""
+        return Designations(self.store, self.keyspace)
+
+    def api(self, host: Host) -> AbstractAsyncContextManager[Api]:
+        """A controller's API on this host."""
+        return running_api(self.store, host.home, prefix=self.keyspace.prefix)
+
+    async def inventory(self, host: Host) -> Inventory:
+        """What is sealed, and opens with this host's keys."""
+        return await take_inventory(self.store, self.keyspace, LiveVault(host.file.path))
+
+    async def announce(self, host: Host, service: str, *keys: str) -> None:
+        """Have a daemon on a host, that says which keys it has."""
+        member = MeshMember(
+            service=service, id=host.name, node=host.name, url="http://127.0.0.1:1", vault_keys=keys, started=now()
+        )
+        await Shelf(self.store, self.keyspace.mesh).put(member, service, host.name)
+
+
+@asynccontextmanager
+async def opened(endpoint: str, prefix: str) -> AsyncIterator[Store]:
+    """A bare client of an etcd."""
+    driver = open_driver(Settings(store_endpoints=endpoint, store_prefix=prefix))
+    try:
+        yield driver
+    finally:
+        await driver.close()
+
+
+@pytest.fixture
+async def world(etcd: EtcdServer, tmp_path: Path) -> AsyncIterator[World]:
+    prefix = f"/test-{uuid.uuid4().hex[:8]}"
+    async with opened(etcd.endpoint, prefix) as store:
+        yield World(store, Keyspace(prefix), lambda name: Host(tmp_path / name, etcd.endpoint, prefix))
+
+
+@pytest.fixture
+def one(world: World) -> Host:
+    """The host of the first controller."""
+    return world.host("one")
+
+
+@pytest.fixture
+def two(world: World) -> Host:
+    """Another host."""
+    return world.host("two")
