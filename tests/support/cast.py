@@ -62,10 +62,21 @@ class Cast:
 
     def names(self, path: str) -> dict[str, str]:
         """What is there, by the names that paths have for it in their braces."""
-        names = {"id": "hello", "uuid": self.build, "version": "v3", "type": "web", "num": "1"}
+        names = {
+            "id": "hello",
+            "uuid": self.build,
+            "version": "v3",
+            "type": "web",
+            "num": "1",
+            "domain": "hello.example.org",
+            "username": "collaborator",
+            "common_name": "secure.example.org",
+        }
         if path.startswith("/v1/keys/"):
             names["id"] = "owner@home"
-        return {**names, "domain": "hello.example.org"}
+        if path.startswith("/v1/auth/tokens/"):
+            names["id"] = self.token
+        return names
 
     async def everything(self) -> dict[str, bytes]:
         """All that the store holds, but when a token was last used: asking is no change."""
