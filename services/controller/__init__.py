@@ -5,7 +5,7 @@ It reads everything from mirrors, and writes `platform/`, `users/`, `tokens/`, `
 (the app). The deployer, led by one controller of several, writes `rollouts/` and `retiring/`, puts an app back to the
 release before a failed one, and deletes what a destroyed app leaves.
 
-It must never start or stop an instance from a request: a request writes what is wanted and waits for the deployer's
-word. It must never store a password, a token or a config value in the clear, nor change anything for a request that it
-refuses.
+It must never start or stop an instance of an app's formation from a request: a request writes what is wanted and waits
+for the deployer's word. Only a one-off run is the request's own, and ends with its command. It must never store a
+password, a token or a config value in the clear, nor change anything for a request that it refuses.
 """

@@ -24,6 +24,7 @@ from services.controller.fields import Body
 from services.controller.followers import Followers
 from services.controller.picture import Picture
 from services.controller.releasing import Releasing
+from services.controller.running import Running
 from services.controller.settings import ControllerSettings
 from services.controller.settling import Settling
 
@@ -42,6 +43,7 @@ class Controller:
     releasing: Releasing
     cancels: Cancels
     settling: Settling
+    running: Running
     events: Events
     engine: Engine
     followers: Followers

@@ -98,6 +98,10 @@ class RolloutFailed(ApiError):
     """The change was written, but its instances did not come up."""
 
 
+class RunFailed(ApiError):
+    """A one-off run that did not come to its end, or of which nobody knows how it ended."""
+
+
 class NotReady(ApiError):
     """The controller cannot answer now: try again."""
 
@@ -204,6 +208,7 @@ def error_table() -> ErrorTable:
             StillOwnsApps: _says(409),
             LastSuperuser: _says(409),
             RolloutFailed: _says(503),
+            RunFailed: _says(503),
             Throttled: lambda error: detail(429, str(error), {"Retry-After": str(error.seconds)}),
             NotReady: _says(503, RETRY),
             StoreUnavailable: _away,

@@ -69,9 +69,11 @@ class Picture:
         self.instances = Awaited(store, keyspace.instances)
         self.health = Awaited(store, keyspace.health)
         self.retiring = Awaited(store, keyspace.retiring)
+        self.log_ends = Awaited(store, keyspace.log_ends)
         self.nodes = Awaited(store, keyspace.nodes)
         self.loggers = Awaited(store, keyspace.mesh, "logger")
         self._instances_of: dict[str, dict[tuple[str, ...], Instance]] = {}  # by app uuid
+        self._runs_of: dict[str, dict[tuple[str, ...], Instance]] = {}  # one-off runs, by app uuid
         self.instances.mirror.on_change(self._sort_instances)
         self.apps.mirror.on_change(lambda _: self.rollouts.ring())  # who waits for a rollout goes by both
         self._stale_since: float | None = None
@@ -115,18 +117,24 @@ class Picture:
         return sorted(found, key=lambda build: (build.created, build.uuid), reverse=True)
 
     def instances_of(self, app_uuid: str) -> list[tuple[tuple[str, ...], Instance]]:
-        """An app's instances with the components of their keys."""
+        """An app's instances with the components of their keys; its one-off runs are none of them."""
         return list(self._instances_of.get(app_uuid, {}).items())
+
+    def runs_of(self, app_uuid: str) -> list[Instance]:
+        """An app's one-off runs."""
+        return list(self._runs_of.get(app_uuid, {}).values())
 
     def _sort_instances(self, changes: Sequence[Moved[Instance]]) -> None:
         for change in changes:
             if change.old is not None:
-                own = self._instances_of.get(change.old.app_uuid, {})
+                kind = self._runs_of if change.old.once else self._instances_of
+                own = kind.get(change.old.app_uuid, {})
                 own.pop(change.parts, None)
                 if not own:
-                    self._instances_of.pop(change.old.app_uuid, None)
+                    kind.pop(change.old.app_uuid, None)
             if change.new is not None:
-                self._instances_of.setdefault(change.new.app_uuid, {})[change.parts] = change.new
+                kind = self._runs_of if change.new.once else self._instances_of
+                kind.setdefault(change.new.app_uuid, {})[change.parts] = change.new
 
     def rollouts_of(self, app_uuid: str) -> list[Rollout]:
         """An app's rollouts."""

@@ -31,6 +31,7 @@ from services.controller.followers import Followers
 from services.controller.passwords import Passwords
 from services.controller.picture import Picture
 from services.controller.releasing import Releasing
+from services.controller.running import Running
 from services.controller.settings import ControllerSettings
 from services.controller.settling import Settling
 
@@ -54,6 +55,8 @@ def build(settings: ControllerSettings, store: Store, engine: Engine, client: ai
     picture = Picture(store, keyspace)
     vault = open_vault(settings.home / "secrets" / "config.key")
     events = Events(store, keyspace)
+    releasing = Releasing(store, keyspace, vault)
+    limit = settings.controller_wait_seconds
     return Controller(
         settings=settings,
         store=store,
@@ -62,9 +65,10 @@ def build(settings: ControllerSettings, store: Store, engine: Engine, client: ai
         vault=vault,
         custody=Custody(store, keyspace, vault, picture.platform.mirror),
         accounts=Accounts(store, keyspace, picture, Passwords(), events),
-        releasing=Releasing(store, keyspace, vault),
+        releasing=releasing,
         cancels=Cancels(store, keyspace),
-        settling=Settling(picture, vault, events, limit=settings.controller_wait_seconds),
+        settling=Settling(picture, vault, events, limit=limit),
+        running=Running(engine=engine, picture=picture, releasing=releasing, events=events, limit=limit),
         events=events,
         engine=engine,
         followers=Followers(settings.controller_most_followers),
@@ -115,6 +119,7 @@ async def control(
             await daemon.run(
                 keep_present=session.run(),
                 campaign=campaign(controller.custody, election),
+                one_off_runs=controller.running.keep(),
                 **picture.tasks(),
                 **deployer.join(daemon),
             )

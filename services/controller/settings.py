@@ -19,7 +19,9 @@ class ControllerSettings(Settings):
     )
     controller_body_limit: int = Field(1024 * 1024, ge=1024, description="longest request body, bytes")
     controller_wait_seconds: float = Field(
-        1200.0, gt=0, description="how long a request waits for the rollout that it began; the rollout goes on"
+        1200.0,
+        gt=0,
+        description="how long a request waits for its rollout, which goes on, or its one-off run, which ends",
     )
     controller_most_followers: int = Field(500, ge=0, description="most answers that are followed live at once")
     internal_token: str = Field("", description="token between daemons; empty: the file secrets/internal.token in home")

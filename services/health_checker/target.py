@@ -41,8 +41,11 @@ class Target:
 
 
 def target_of(instance: Instance) -> Target | None:
-    """The target of an instance, None while it does not run. One without a check gets the default for what it has."""
-    if instance.state != "running":
+    """The target of an instance, None while it does not run. One without a check gets the default for what it has.
+
+    A one-off run has none: nobody asks whether it is ready.
+    """
+    if instance.state != "running" or instance.once:
         return None
     checks = instance.checks
     readiness = checks.readiness if checks is not None else None

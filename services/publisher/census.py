@@ -44,6 +44,7 @@ def as_record(seen: seam.Instance, node: str) -> Instance:
         reason=seen.reason,
         started=seen.started,
         finished=seen.finished,
+        once=seen.once,
     )
 
 

@@ -72,7 +72,7 @@ def claim_of(
     instance: Instance, verdict: Health | None, retiring: bool, old: Service | None, now: datetime
 ) -> Service | str:
     """The claim that an instance has to its address, or the reason why it has none."""
-    if instance.type not in ROUTED_TYPES or instance.port is None or instance.address is None:
+    if instance.once or instance.type not in ROUTED_TYPES or instance.port is None or instance.address is None:
         return "it has no address to route to"
     if instance.state != "running":
         exit_ = "" if instance.exit_code is None else f", last exit {instance.exit_code}"

@@ -225,7 +225,12 @@ async def running_api(store: Store, home: Path, *, prefix: str = "/deis", **sett
         deployer = StandIn(store, controller.keyspace)
         app = api(controller, CollectorRegistry())
         async with (
-            supervise(deployer=deployer.run(), apps=deployer.apps.run(), **controller.picture.tasks()),
+            supervise(
+                deployer=deployer.run(),
+                apps=deployer.apps.run(),
+                one_off_runs=controller.running.keep(),
+                **controller.picture.tasks(),
+            ),
             listen(app, "127.0.0.1", 0) as port,
         ):
             async with asyncio.timeout(30):

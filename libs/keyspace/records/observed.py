@@ -35,6 +35,7 @@ class Instance(Document):
     reason: str = ""
     started: datetime | None = None
     finished: datetime | None = None
+    once: bool = False  # a one-off run: no part of the app's formation
 
 
 class Health(Document):

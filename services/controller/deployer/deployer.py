@@ -25,9 +25,11 @@ from services.controller.deployer.notes import Notes
 from services.controller.deployer.plan import plan
 from services.controller.deployer.population import ObservedEngine
 from services.controller.deployer.routers import Routers
+from services.controller.deployer.runs import LeftRuns
 from services.controller.deployer.settings import DeployerSettings
 from services.controller.deployer.sight import Sight, policy
 from services.controller.deployer.strangers import Strangers
+from services.controller.events import Events
 
 log = structlog.get_logger("deployer")
 
@@ -100,7 +102,23 @@ class Deployer:
             expected=(EngineUnavailable,),
         )
         self._engine.woken = self._observing.wake
+        left = LeftRuns(
+            engine=engine,
+            observed=self._engine,
+            apps=lambda: (app for _, app in self._records.apps.items()),
+            epoch=lambda: election.epoch,
+            events=Events(store, keyspace),
+            settings=settings,
+            clock=clock,
+        )
+        self._left_runs = Loop(
+            "end_left_runs", left.end, every=settings.deployer_observe_every, expected=(EngineUnavailable,)
+        )
         self._everything = Loop("look_at_every_app", self._look_at_everything, every=settings.deployer_look_every)
+
+    @property
+    def _loops(self) -> tuple[Loop, ...]:
+        return (self._observing, self._left_runs, self._everything)
 
     @property
     def strangers(self) -> dict[str, str]:
@@ -114,7 +132,7 @@ class Deployer:
 
     def join(self, daemon: Daemon) -> dict[str, Coroutine[Any, Any, Any]]:
         """Name the loops and conditions at the daemon, and return the further tasks for its `run`."""
-        for loop in (self._observing, self._everything):
+        for loop in self._loops:
             daemon.loops[loop.name] = loop
         daemon.ready["deployer's mirrors are complete"] = lambda: self.complete
         daemon.facts["containers that no record owns"] = lambda: self.strangers
@@ -128,7 +146,7 @@ class Deployer:
     async def run(self) -> None:
         """Run all of it, loops too, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for loop in (self._observing, self._everything):
+            for loop in self._loops:
                 group.create_task(loop.run(), name=loop.name)
             for name, task in self.tasks().items():
                 group.create_task(task, name=name)
@@ -202,6 +220,8 @@ class Deployer:
             return
         self._looks.inc()
         notes.cancel_timer()
+        if view.runs and app.state == "destroying":
+            self._left_runs.wake()
         made = plan(view, new_id)
         moves = any(_moves(filed.document, app.release) for filed in view.rollouts.values())
         notes.active = bool(made.steps or view.retiring or moves)

@@ -114,5 +114,5 @@ def _destroy(view: View, out: Intentions) -> None:
     end_retiring(view, out, hasty=True)
     for _, instance in sorted(view.live.items()):
         retire(view, out, instance, "the app is destroyed")
-    if not view.instances and not view.retiring and not view.busy and not out.steps:
+    if not (view.instances or view.runs or view.retiring or view.busy or out.steps):
         out.add(ForgetApp(view.revision))

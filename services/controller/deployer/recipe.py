@@ -62,7 +62,7 @@ def recipe(  # noqa: PLR0913 - the records that it is made of
         environment=values,
         port=port,
         checks=checks(entry.type, release.config.healthcheck, values).model_dump_json(exclude_none=True),
-        limits=_limits(release, entry.type),
+        limits=limits_of(release, entry.type),
     )
 
 
@@ -115,7 +115,8 @@ def _seconds(values: Mapping[str, str], name: str, *, default: float) -> float:
     return float(given)
 
 
-def _limits(release: Release, type_: str) -> Limits:
+def limits_of(release: Release, type_: str) -> Limits:
+    """What the config lets an instance of this type use; raises `BadRecipe`."""
     shares = release.config.cpu.get(type_)
     memory = release.config.memory.get(type_)
     return Limits(

@@ -17,6 +17,9 @@ class DeployerSettings(Settings):
         5000, gt=0, lt=65536, description="where web and cmd listen if the image is mute"
     )
     deployer_keep_stopped: float = Field(60.0, ge=0, description="a stopped instance waits this long for the log agent")
+    deployer_run_slack: float = Field(
+        30.0, ge=0, description="a one-off run is left to its own controller so much longer"
+    )
     deployer_router_veto: float = Field(60.0, ge=0, description="veto of a router that vanished together with its node")
     deployer_retry: float = Field(10.0, gt=0, description="before a refused or fruitless start is tried again")
     deployer_pull_limit: float = Field(1800.0, gt=0, description="an image that is not there by then cannot be had")

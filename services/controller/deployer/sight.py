@@ -69,7 +69,8 @@ class Sight:
 
     def _seen(self, app: App, revision: int, epoch: int, notes: Notes) -> View:
         moment, records = self._clock(), self._records
-        instances = self._engine.of(app.uuid)
+        found = self._engine.of(app.uuid)
+        instances = tuple(instance for instance in found if not instance.once)
         rollouts = records.rollouts_of(app.uuid)
         for filed in rollouts.values():
             if not filed.document.settled:
@@ -84,6 +85,7 @@ class Sight:
             revision=revision,
             rollouts=rollouts,
             instances=instances,
+            runs=tuple(instance for instance in found if instance.once),
             nodes={id_: node for id_, (node, _) in records.instances.of(app.id).items()},
             health={id_: verdict for id_, (_, verdict) in records.health.of(app.id).items()},
             retiring=dict(records.retiring.of(app.id)),

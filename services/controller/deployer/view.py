@@ -82,7 +82,8 @@ class View:
     release: Release | None = None  # the wanted one
     build: Build | None = None
     rollouts: Mapping[int, Filed] = field(default_factory=dict)
-    instances: tuple[Instance, ...] = ()
+    instances: tuple[Instance, ...] = ()  # those of its formation
+    runs: tuple[Instance, ...] = ()  # one-off ones: no rollout has to do with them; see `runs`
     nodes: Mapping[str, str] = field(default_factory=dict)  # by instance id, as the publishers wrote it
     health: Mapping[str, Health] = field(default_factory=dict)
     retiring: Mapping[str, tuple[str, Retiring]] = field(default_factory=dict)  # node and record by instance id
@@ -98,7 +99,7 @@ class View:
 
     @cached_property
     def here(self) -> dict[str, Instance]:
-        """Every instance of the app that the engine has, by id."""
+        """Every instance of the app's formation that the engine has, by id."""
         return {instance.identity.id: instance for instance in self.instances}
 
     @cached_property

@@ -16,6 +16,7 @@ from services.controller.resources.logs import LogsResource
 from services.controller.resources.perms import PermsResource
 from services.controller.resources.releases import ReleasesResource
 from services.controller.resources.root import RootResource
+from services.controller.resources.run import RunResource
 from services.controller.resources.scale import ScaleResource
 from services.controller.resources.settings import SettingsResource
 from services.controller.resources.tokens import TokensResource
@@ -34,6 +35,7 @@ ALL: tuple[type[Resource], ...] = (
     BuildsResource,
     ReleasesResource,
     ScaleResource,
+    RunResource,
     SettingsResource,
     ContainersResource,
     DomainsResource,

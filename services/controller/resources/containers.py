@@ -42,16 +42,18 @@ class ContainersResource(Resource):
         number = call.request.match_info.get("num")
         return call.request.match_info.get("type", ""), int(number) if number else None
 
-    def _processes(self, app: App, type_: str, number: int | None) -> list[Process]:
+    def _processes(self, app: App, type_: str, number: int | None, *, runs: bool = True) -> list[Process]:
+        """Those of the type and number; `runs`: one-off runs are among them, where their type is asked for."""
         picture = self._c.picture
         own = picture.instances_of(app.uuid)
         verdicts = {i.id: verdict for parts, i in own if (verdict := picture.health.mirror.get(*parts)) is not None}
         leaving = {i.id for parts, i in own if picture.retiring.mirror.get(*parts) is not None}
+        one_off = picture.runs_of(app.uuid) if runs else []
         rollout = picture.rollouts.mirror.get(app.uuid, app.release)
         if rollout is not None and rollout.phase == "done":
             leaving |= {i.id for _, i in own} - {planned.id for planned in rollout.planned}
         found = processes(
-            [instance for _, instance in own],
+            [*(instance for _, instance in own), *one_off],
             verdicts,
             picture.rollouts_of(app.uuid),
             leaving,
@@ -83,7 +85,7 @@ class ContainersResource(Resource):
         app = self._c.app(call)
         type_, number = self._scope(call)
         await call.body()
-        if not self._processes(app, type_, number):
+        if not self._processes(app, type_, number, runs=False):
             return as_json([])
         scope = type_ if number is None else f"{type_}.{number}"
 

@@ -83,6 +83,7 @@ async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
                 campaign=election.run(),
                 deployer=deployer.run(),
                 agents=agents.run(),
+                one_off_runs=controller.running.keep(),
                 **controller.picture.tasks(),
             ),
             listen(api(controller, CollectorRegistry()), "127.0.0.1", 0) as port,

@@ -9,6 +9,8 @@ APP, AT = "/v1/apps/hello", "/v1/apps/{id}"
 
 async def ask(call: Checked) -> None:
     await call("POST", f"{APP}/scale", f"{AT}/scale", {"web": 1}, status=204)
+    await call("POST", f"{APP}/run", f"{AT}/run", {"command": "true"}, status=503)
+    await call("POST", f"{APP}/run", f"{AT}/run", {"command": " "}, status=400)
     await call("GET", f"{APP}/containers", f"{AT}/containers", status=200)
     await call("GET", f"{APP}/containers/web", f"{AT}/containers/{{type}}", status=200)
     await call("GET", f"{APP}/containers/web/1", f"{AT}/containers/{{type}}/{{num}}", status=200)
