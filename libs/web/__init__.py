@@ -1,12 +1,13 @@
 """HTTP between people, services and the platform: the server's frame and the client's.
 
 `errors` is the one table from failures to statuses; `server` serves an application with request ids, metrics and
-limits; `answers` are JSON; `client` makes sessions with deadlines.
+limits; `connection` cuts off slow and greedy clients; `answers` are JSON; `client` makes sessions with deadlines.
 """
 
 from libs.web.answers import as_json, detail
 from libs.web.client import open_client
+from libs.web.connection import Limits
 from libs.web.errors import ErrorTable, failure
 from libs.web.server import application, listen
 
-__all__ = ["ErrorTable", "application", "as_json", "detail", "failure", "listen", "open_client"]
+__all__ = ["ErrorTable", "Limits", "application", "as_json", "detail", "failure", "listen", "open_client"]

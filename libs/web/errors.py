@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 
 from libs.web.answers import detail
+from libs.web.connection import BodyOverdue
 
 log = structlog.get_logger("web")
 
@@ -31,6 +32,13 @@ def _too_large(error: web.HTTPRequestEntityTooLarge) -> web.Response:
     return response
 
 
+def _overdue(error: BodyOverdue) -> web.Response:
+    """408; the connection ends, since nobody knows what of the body is still to come."""
+    response = detail(408, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+    response.force_close()
+    return response
+
+
 class ErrorTable:
     """Failures by type: the most specific type that has a row answers, one without a row is a bare 500."""
 
@@ -38,6 +46,7 @@ class ErrorTable:
         self._rows: dict[type, Row] = {
             web.HTTPException: _http,
             web.HTTPRequestEntityTooLarge: _too_large,
+            BodyOverdue: _overdue,
         }
         self._rows.update(rows or {})
 

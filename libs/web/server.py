@@ -15,11 +15,14 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, Histogram
 
 from libs.web.answers import detail
+from libs.web.connection import Door, Limits
 from libs.web.errors import ERRORS, ErrorTable, failure
 
 REQUEST_ID = "X-Request-Id"
 _GOOD_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 BODY_LIMIT = 1024 * 1024  # bytes; the default of v1's router (`bodySize` 1m)
+BACKLOG = 128  # connections that wait to be let in, as aiohttp has it
+BORNE = Limits()
 BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0, 600.0)  # seconds
 
 
@@ -123,16 +126,20 @@ def application(  # noqa: PLR0913 - named parts of the frame, each with its defa
 
 
 @asynccontextmanager
-async def listen(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+async def listen(app: web.Application, host: str, port: int, limits: Limits = BORNE) -> AsyncIterator[int]:
     """Serve on `host:port` while the body runs; yields the port (a free one for 0).
 
-    Requests in flight at the end have one second more.
+    Clients are held to `limits`. Requests in flight at the end have one second more.
     """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
+    assert runner.server is not None
     try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
-        yield runner.addresses[0][1]
+        door = Door(runner.server, limits)
+        listener = await asyncio.get_running_loop().create_server(door, host, port, backlog=BACKLOG)
+        try:
+            yield listener.sockets[0].getsockname()[1]
+        finally:
+            listener.close()
     finally:
         await runner.cleanup()

@@ -16,7 +16,12 @@ MOST_FIELDS = 1000
 
 
 async def read_body(request: web.Request) -> Body:
-    """The fields of a request; an empty body has none, whatever its type."""
+    """The fields of a request; an empty body has none, whatever its type.
+
+    One that says itself that it is too long is refused before any of it is read; any other once it is.
+    """
+    if (request.content_length or 0) > request.client_max_size:
+        raise web.HTTPRequestEntityTooLarge(request.client_max_size, request.content_length or 0)
     raw = await request.read()
     return parse_body(request.headers.get("Content-Type", ""), raw)
 

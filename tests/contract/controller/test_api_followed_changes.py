@@ -25,7 +25,7 @@ from tests.support.api import Api, Client, running_api
 from tests.support.waiting import eventually
 
 FOLLOWING = {"Accept": "application/x-ndjson, application/json"}
-HEALTHCHECK = {"healthcheck": {"cmd": {"livenessProbe": {"tcpSocket": {}}}}}
+HEALTHCHECK: dict[str, Any] = {"healthcheck": {"cmd": {"livenessProbe": {"tcpSocket": {}}}}}
 
 
 class Lines:
