@@ -93,7 +93,8 @@ class Cast:
 
             async def holds_all(mirror: Mirror[Any] = mirror) -> bool:
                 listing = await self.api.store.list(mirror._prefix)
-                held = {key: stored.revision for key, (stored, _) in mirror._held.items()}
+                found = {parts: mirror.stored(*parts) for parts, _ in mirror.items()}
+                held = {mirror._collection.key(*parts): one.revision for parts, one in found.items() if one}
                 return held == {entry.key: entry.revision for entry in listing.entries}
 
             await eventually(holds_all)
