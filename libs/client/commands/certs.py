@@ -59,7 +59,7 @@ def show(call: Invocation, certs: tuple[Cert, ...]) -> None:
 
 def expiry(call: Invocation, cert: Cert) -> str:
     """The date; on a terminal a word on one that is near or past."""
-    date = call.screen.visible(cert.expires)
+    date = call.screen.visible(f"{cert.expires.removesuffix('UTC')}UTC")  # a new one's has no zone in version 1's API
     said = remark(cert.expires, datetime.now(UTC)) if call.screen.lively else ""
     style = RED if said == "expired" else YELLOW
     return f"{date}  {call.screen.styled(said, style)}" if said else date
