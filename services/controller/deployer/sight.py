@@ -12,7 +12,7 @@ from services.controller.deployer.notes import Notes
 from services.controller.deployer.population import ObservedEngine
 from services.controller.deployer.routers import Routers
 from services.controller.deployer.settings import DeployerSettings
-from services.controller.deployer.view import UP, Policy, View
+from services.controller.deployer.view import UP, Policy, View, apart
 
 
 def policy(settings: DeployerSettings) -> Policy:
@@ -69,14 +69,20 @@ class Sight:
 
     def _seen(self, app: App, revision: int, epoch: int, notes: Notes) -> View:
         moment, records = self._clock(), self._records
-        found = self._engine.of(app.uuid)
-        instances = tuple(instance for instance in found if not instance.once)
-        rollouts = records.rollouts_of(app.uuid)
+        instances, runs = apart(self._engine.of(app.uuid))
+        retiring = records.retiring.of(app.id)
+        there = {instance.identity.id for instance in instances}
+        rollouts = records.rollouts_of(
+            app,
+            since=(revision, epoch),
+            ids=there | retiring.keys() | notes.instances(),
+            releases={instance.identity.release for instance in instances},
+        )
         for filed in rollouts.values():
             if not filed.document.settled:
                 self._routers.recall(filed.document.routers)
         planned = {entry.id for filed in rollouts.values() for entry in filed.document.planned}
-        notes.forget_others(planned | {instance.identity.id for instance in instances}, app.release)
+        notes.forget_others(planned | there, app.release)
         return View(
             now=moment,
             epoch=epoch,
@@ -85,10 +91,10 @@ class Sight:
             revision=revision,
             rollouts=rollouts,
             instances=instances,
-            runs=tuple(instance for instance in found if instance.once),
-            nodes={id_: node for id_, (node, _) in records.instances.of(app.id).items()},
+            runs=runs,
+            nodes=dict(records.instances.nodes_of(app.id)),
             health={id_: verdict for id_, (_, verdict) in records.health.of(app.id).items()},
-            retiring=dict(records.retiring.of(app.id)),
+            retiring=retiring,
             log_ends={id_: end for id_, (_, end) in records.log_ends.of(app.id).items()},
             routers=self._routers.words(records.routers_present(), records.nodes_present(), moment),
             busy=frozenset(notes.busy),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -161,6 +161,15 @@ class View:
     def node_of(self, id_: str) -> str:
         """The node that the instance is on."""
         return self.nodes.get(id_, self.policy.node)
+
+
+def apart(found: Iterable[Instance]) -> tuple[tuple[Instance, ...], tuple[Instance, ...]]:
+    """An app's instances: those of its formation, and its one-off runs, whatever type they bear."""
+    ordinary: list[Instance] = []
+    runs: list[Instance] = []
+    for instance in found:
+        (runs if instance.once else ordinary).append(instance)
+    return tuple(ordinary), tuple(runs)
 
 
 def checks_of(instance: Instance) -> Checks:

@@ -14,8 +14,10 @@ from typing import Literal
 from libs.engine import Identity, Image, Instance
 from libs.keyspace import records as r
 from services.controller.deployer.alarms import former
+from services.controller.deployer.intentions import Plan
 from services.controller.deployer.plan import plan
 from services.controller.deployer.recipe import memory_bytes
+from services.controller.deployer.relevant import relevant
 from services.controller.deployer.steps import (
     Fail,
     FlipBack,
@@ -33,7 +35,8 @@ from services.controller.deployer.steps import (
     busy_key,
 )
 from services.controller.deployer.tidings import tidings
-from services.controller.deployer.view import Filed, Policy, Quotation, Refusal, View
+from services.controller.deployer.view import Filed, Policy, Quotation, Refusal, View, apart
+from services.controller.outlines import outline
 from tests.support.deployer.promises import UP, Broken, Crowd, Promises, may_stop, surge_of, wanted
 from tests.support.deployer.proxy import Proxy
 
@@ -57,6 +60,7 @@ class World:
     manners: dict[int, Manner] = field(default_factory=dict)
     rollouts: dict[int, Filed] = field(default_factory=dict)
     containers: dict[str, Instance] = field(default_factory=dict)  # by id
+    runs: dict[str, Instance] = field(default_factory=dict)  # one-off ones, by id: the engine has them as well
     used: set[str] = field(default_factory=set)  # ids that were removed: never again
     written: set[str] = field(default_factory=set)  # ids that were ever planned in a record
     health: dict[str, r.Health] = field(default_factory=dict)
@@ -109,6 +113,25 @@ class World:
             succeeded = [n for n, filed in self.rollouts.items() if filed.document.succeeded and n < number]
             back = max(succeeded, default=1)
         self.change(release=back, cancelled=r.Cancelled(release=number, by="ann", at=self.now))
+
+    def begin_run(self, type_: str, number: int, memory: int | None) -> None:
+        """A one-off run, of any type and number: it could be taken for one of the formation."""
+        self.made += 1
+        identity = Identity(f"x{self.made}", "shop", self.app.uuid, type_, number, self.app.release)
+        self.runs[identity.id] = Instance(
+            identity=identity,
+            name=identity.name,
+            state="running",
+            port=8080 if type_ == "web" else None,
+            memory=memory,
+            started=self.now,
+            once=True,
+            until=self.now + timedelta(seconds=1200),
+        )
+
+    def end_run(self, id_: str, code: int) -> None:
+        """It ends, and stays until somebody removes it."""
+        self.runs[id_] = replace(self.runs[id_], state="exited", exit_code=code, finished=self.now)
 
     # What the agents, the router and time do.
 
@@ -191,6 +214,7 @@ class World:
     # What the deployer does.
 
     def view(self) -> View:
+        instances, runs = apart((*self.runs.values(), *self.containers.values()))
         return View(
             now=self.now,
             epoch=self.epoch,
@@ -200,7 +224,8 @@ class World:
             release=self._release(self.app.release),
             build=self._build(),
             rollouts=dict(self.rollouts),
-            instances=tuple(self.containers.values()),
+            instances=instances,
+            runs=runs,
             nodes=dict.fromkeys(self.containers, NODE),
             health=dict(self.health),
             retiring=dict(self.retiring),
@@ -219,7 +244,8 @@ class World:
         """Bytes of memory that the node has left."""
         if self.capacity is None:
             return self.room
-        return self.capacity - sum(i.memory or 0 for i in self.containers.values() if i.state in UP)
+        everybody = (*self.containers.values(), *self.runs.values())
+        return self.capacity - sum(i.memory or 0 for i in everybody if i.state in UP)
 
     def _release(self, number: int) -> r.Release:
         config = r.Config(uuid="c", owner="ann", values="", memory=self.memory, created=EPOCH)
@@ -243,7 +269,7 @@ class World:
         """One look; a crash comes after so many steps, and forgets all that is not in the store. Returns the steps."""
         self.promises.befell(self.serving())
         view = self.seen = self.view()
-        made = plan(view, self.fresh)
+        made = self._plan(view)
         for step in made.steps[:steps_before_crash]:
             if self.steps_left is not None:
                 if self.steps_left == 0:
@@ -264,6 +290,23 @@ class World:
         self.promises.last = self.serving()
         return len(made.steps)
 
+    def _plan(self, view: View) -> Plan:
+        """The plan from what the deployer has at hand; the same as from all records."""
+        known = {number: outline(filed.document) for number, filed in view.rollouts.items()}
+        numbers = relevant(
+            known,
+            view.app,
+            since=(view.revision, view.epoch),
+            ids={*view.here, *view.retiring, *self.tried, *self.quoted, *(key.rpartition("/")[2] for key in self.busy)},
+            releases={instance.identity.release for instance in view.instances},
+        )
+        before = self.made
+        whole = plan(view, self.fresh)
+        self.made = before
+        made = plan(replace(view, rollouts={number: view.rollouts[number] for number in numbers}), self.fresh)
+        assert made == whole
+        return made
+
     def answer(self, key: str, *, lost: bool = False) -> None:
         """A slow step ends, or its request never arrived."""
         step = self.busy.pop(key)
@@ -278,6 +321,8 @@ class World:
         self.epoch = self.revision
 
     def do(self, step: Step) -> None:  # noqa: C901, PLR0912 - one case a step
+        if isinstance(step, Retire | Stop | Remove | Quote | Forget) and step.instance in self.runs:
+            raise Broken(f"{step} is about a one-off run")
         match step:
             case WriteRollout(document, expect, happening):
                 self._write(document, expect, happening)
@@ -314,7 +359,7 @@ class World:
             case Quote(instance, _, about):
                 self.quoted[instance] = Quotation(about, self.last_words, self.now)
             case ForgetApp():
-                if self.containers:
+                if self.containers or self.runs:
                     raise Broken("the app is forgotten and runs")
 
     def _write(self, document: r.Rollout, expect: int | None, happening: Happening | None = None) -> None:

@@ -110,6 +110,26 @@ class Deploys(RuleBasedStateMachine):
         id_ = data.draw(st.sampled_from(sorted(self.world.containers)))
         getattr(self.world, what)(id_)
 
+    @precondition(lambda self: len(self.world.runs) < 3)
+    @rule(
+        type_=st.sampled_from(["run", "run", "web"]),
+        number=st.integers(1, 3),
+        memory=st.sampled_from([None, 64 * MIB]),
+    )
+    def begin_run(self, type_: str, number: int, memory: int | None) -> None:
+        """A one-off run among the instances: it is none of them, whatever it is called."""
+        self.world.begin_run(type_, number, memory)
+
+    @precondition(lambda self: self.world.runs)
+    @rule(data=st.data(), code=st.sampled_from([0, 1, None]))
+    def end_run(self, data: st.DataObject, code: int | None) -> None:
+        """It ends, or it is removed."""
+        id_ = data.draw(st.sampled_from(sorted(self.world.runs)))
+        if code is None:
+            del self.world.runs[id_]
+        else:
+            self.world.end_run(id_, code)
+
     @precondition(lambda self: self.world.containers)
     @rule(data=st.data(), what=st.sampled_from(["sick", "deaf"]), ails=st.booleans())
     def ail(self, data: st.DataObject, what: str, ails: bool) -> None:
