@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import nullcontext
 from importlib.metadata import version
 
 from aiohttp import web
@@ -73,7 +74,7 @@ def _handler(controller: Controller, route: Route) -> Callable[[web.Request], Aw
             return await route.handle(Call(request, None))
         controller.picture.require()
         call = Call(request, await _sender(controller, request, open_=route.open))
-        with controller.followers.place(request):
+        with controller.followers.place(request) if route.followed else nullcontext():
             return await route.handle(call)
 
     return handle

@@ -85,13 +85,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one path (without its final slash). `open`: nobody need be known; `slash`: the slash is a must."""
+    """One method of one path (without its final slash).
+
+    `open`: nobody need be known; `slash`: the slash is a must; `followed`: it answers in lines to who wants that.
+    """
 
     method: str
     path: str
     handle: Callable[[Call], Awaitable[web.StreamResponse]]
     open: bool = False
     slash: bool = False
+    followed: bool = False
 
 
 class Resource:

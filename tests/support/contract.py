@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -70,6 +71,17 @@ def wrong_with(document: Document, schema: Any, value: Any) -> list[str]:
     return [error.message for error in OAS31Validator(absolute(document, schema)).iter_errors(value)]
 
 
+def values(type_: str, answer: Answer) -> list[Any]:
+    """What an answer tells: of one that went on, each line."""
+    match type_:
+        case "application/json":
+            return [answer.json]
+        case "application/x-ndjson":
+            return [json.loads(line) for line in answer.text.splitlines() if line]
+        case _:
+            return [answer.text]
+
+
 @dataclass
 class Checked:
     """A client whose answers are held against the contract; `seen` are the operations that it asked for."""
@@ -100,6 +112,6 @@ class Checked:
             return answer
         type_ = answer.headers["Content-Type"].partition(";")[0]
         schema = described["content"][type_]["schema"]
-        value = answer.json if type_ == "application/json" else answer.text
-        assert wrong_with(self.document, schema, value) == [], (method, path, answer.text)
+        for value in values(type_, answer):
+            assert wrong_with(self.document, schema, value) == [], (method, path, value)
         return answer

@@ -42,7 +42,7 @@ class AppsResource(Resource):
             Route("POST", "/v1/apps", self.create),
             Route("GET", "/v1/apps/{id}", self.show),
             Route("POST", "/v1/apps/{id}", self.give),
-            Route("DELETE", "/v1/apps/{id}", self.destroy),
+            Route("DELETE", "/v1/apps/{id}", self.destroy, followed=True),
         ]
 
     async def list(self, call: Call) -> web.Response:

@@ -22,7 +22,7 @@ class BuildsResource(Resource):
         """Its routes."""
         return [
             Route("GET", "/v1/apps/{id}/builds", self.list),
-            Route("POST", "/v1/apps/{id}/builds", self.create),
+            Route("POST", "/v1/apps/{id}/builds", self.create, followed=True),
             Route("GET", "/v1/apps/{id}/builds/{uuid}", self.show),
         ]
 

@@ -20,7 +20,7 @@ class ConfigResource(Resource):
         """Its routes."""
         return [
             Route("GET", "/v1/apps/{id}/config", self.show),
-            Route("POST", "/v1/apps/{id}/config", self.change),
+            Route("POST", "/v1/apps/{id}/config", self.change, followed=True),
         ]
 
     async def show(self, call: Call) -> web.Response:

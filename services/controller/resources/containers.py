@@ -30,9 +30,9 @@ class ContainersResource(Resource):
         """Its routes; `restart` comes before the types, as it could be taken for one."""
         return [
             Route("GET", "/v1/apps/{id}/containers", self.list),
-            Route("POST", "/v1/apps/{id}/containers/restart", self.restart),
-            Route("POST", TYPE + "/restart", self.restart),
-            Route("POST", ONE + "/restart", self.restart),
+            Route("POST", "/v1/apps/{id}/containers/restart", self.restart, followed=True),
+            Route("POST", TYPE + "/restart", self.restart, followed=True),
+            Route("POST", ONE + "/restart", self.restart, followed=True),
             Route("GET", TYPE, self.list),
             Route("GET", ONE, self.show),
         ]

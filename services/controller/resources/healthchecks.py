@@ -28,7 +28,7 @@ class HealthchecksResource(Resource):
         """Its routes."""
         return [
             Route("GET", "/v1/apps/{id}/healthchecks", self.show),
-            Route("POST", "/v1/apps/{id}/healthchecks", self.change),
+            Route("POST", "/v1/apps/{id}/healthchecks", self.change, followed=True),
         ]
 
     async def show(self, call: Call) -> web.Response:

@@ -59,10 +59,10 @@ class ReleasesResource(Resource):
         """Its routes."""
         return [
             Route("GET", "/v1/apps/{id}/releases", self.list),
-            Route("POST", "/v1/apps/{id}/releases/rollback", self.roll_back),
-            Route("POST", "/v1/apps/{id}/releases/cancel", self.cancel),
-            Route("POST", "/v1/apps/{id}/releases/{version:v[0-9]+}/cancel", self.cancel),
-            Route("GET", "/v1/apps/{id}/releases/{version:v[0-9]+}", self.show),
+            Route("POST", "/v1/apps/{id}/releases/rollback", self.roll_back, followed=True),
+            Route("POST", "/v1/apps/{id}/releases/cancel", self.cancel, followed=True),
+            Route("POST", "/v1/apps/{id}/releases/{version:v[0-9]+}/cancel", self.cancel, followed=True),
+            Route("GET", "/v1/apps/{id}/releases/{version:v[0-9]+}", self.show, followed=True),
         ]
 
     async def list(self, call: Call) -> web.Response:

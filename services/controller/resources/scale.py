@@ -30,7 +30,7 @@ class ScaleResource(Resource):
 
     def routes(self) -> list[Route]:
         """Its routes."""
-        return [Route("POST", "/v1/apps/{id}/scale", self.scale)]
+        return [Route("POST", "/v1/apps/{id}/scale", self.scale, followed=True)]
 
     async def scale(self, call: Call) -> web.StreamResponse:
         """Change the counts that the body names, and wait until they run. It makes no release.

@@ -21,7 +21,9 @@ from libs.keyspace.records import App, Instance, Planned, Rollout
 from libs.store import Store
 from libs.store.shelf import Shelf
 from services.controller import following, telling
+from services.controller.api import routes
 from tests.support.api import Api, Client, running_api
+from tests.support.contract import canonical, operations, resolved, written, wrong_with
 from tests.support.waiting import eventually
 
 FOLLOWING = {"Accept": "application/x-ndjson, application/json"}
@@ -397,6 +399,31 @@ async def test_followers_beyond_the_most_are_refused_before_anything_is_written(
             await lines.until("result")
         api.deployer.slow.clear()
         assert (await admin("POST", "/v1/apps/hello/config", body, headers=FOLLOWING)).status == 200
+
+
+async def test_the_contract_tells_what_can_be_followed_and_how_its_lines_look(
+    api: Api, admin: Client, slow: str
+) -> None:
+    contract = operations(written())
+    told = {
+        key
+        for key, operation in contract.items()
+        if any(
+            "application/x-ndjson" in resolved(written(), one).get("content", {})
+            for one in operation["responses"].values()
+        )
+    }
+    assert told == {(route.method, canonical(route)) for route in routes(api.controller) if route.followed}
+    assert all("429" in contract[key]["responses"] for key in told)
+    async with followed(admin, f"{slow}/builds", {"image": "slow"}) as lines:
+        planned = await launch(api, 3)
+        for number in range(telling.LINES_KEPT * 2):
+            api.engine.say(planned.name, b"%d\n" % number)
+        await rewrite(api, 3, phase="done")
+        await lines.rest()
+    assert {one["event"] for one in lines.heard} == {"release", "log", "lost", "result"}
+    for line in lines.heard:
+        assert wrong_with(written(), {"$ref": "#/components/schemas/FollowedLine"}, line) == []
 
 
 async def test_a_change_is_followed_at_a_controller_that_does_not_lead(

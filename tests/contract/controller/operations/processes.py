@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from tests.support.contract import Checked
 
+FOLLOWING = {"Accept": "application/x-ndjson"}
 APP, AT = "/v1/apps/hello", "/v1/apps/{id}"
 
 
 async def ask(call: Checked) -> None:
     await call("POST", f"{APP}/scale", f"{AT}/scale", {"web": 1}, status=204)
+    await call("POST", f"{APP}/scale", f"{AT}/scale", {"web": 2}, status=200, headers=FOLLOWING)
+    await call("POST", f"{APP}/containers/restart", f"{AT}/containers/restart", status=200, headers=FOLLOWING)
     await call("POST", f"{APP}/run", f"{AT}/run", {"command": "true"}, status=503)
     await call("POST", f"{APP}/run", f"{AT}/run", {"command": " "}, status=400)
     await call("GET", f"{APP}/containers", f"{AT}/containers", status=200)

@@ -9,6 +9,7 @@ from tests.support.api import Api
 from tests.support.contract import Checked
 from tests.support.waiting import eventually
 
+FOLLOWING = {"Accept": "application/x-ndjson"}
 APP, AT = "/v1/apps/hello", "/v1/apps/{id}"
 
 
@@ -31,6 +32,9 @@ async def ask(call: Checked) -> None:
     await call("GET", f"{APP}/releases/v3", f"{AT}/releases/{{version}}", status=200)
     await call("POST", f"{APP}/releases/rollback", f"{AT}/releases/rollback", {"version": 3}, status=201)
     await call("POST", f"{APP}/releases/cancel", f"{AT}/releases/cancel", status=409)
+    for path, body in {"config": {}, "builds": {"image": "a"}, "builds?logs=false": {"image": "bad"}}.items():
+        await call("POST", f"{APP}/{path}", f"{AT}/{path.partition('?')[0]}", body, status=200, headers=FOLLOWING)
+    await call("GET", f"{APP}/releases/v3", f"{AT}/releases/{{version}}", status=200, headers=FOLLOWING)
 
 
 async def ask_to_cancel(call: Checked, api: Api, cancel: str, template: str) -> None:
