@@ -15,7 +15,7 @@ async def test_every_operation_answers_as_the_contract_says(api: Api) -> None:
     await apps.ask(call)
     await releases.ask(call)
     await releases.ask_to_cancel(call, api, "/cancel", "/cancel")
-    await releases.ask_to_cancel(call, api, "/v9/cancel", "/{version}/cancel")
+    await releases.ask_to_cancel(call, api, "/v12/cancel", "/{version}/cancel")
     await processes.ask(call)
     await keys.ask(call)
     await certs.ask(call)
