@@ -32,7 +32,11 @@ async def ask(call: Checked) -> None:
     await call("GET", f"{APP}/releases/v3", f"{AT}/releases/{{version}}", status=200)
     await call("POST", f"{APP}/releases/rollback", f"{AT}/releases/rollback", {"version": 3}, status=201)
     await call("POST", f"{APP}/releases/cancel", f"{AT}/releases/cancel", status=409)
-    for path, body in {"config": {}, "builds": {"image": "a"}, "builds?logs=false": {"image": "bad"}}.items():
+    for path, body in {
+        "config": {},
+        "builds": {"image": "a", "procfile": {"web": "x"}},
+        "builds?logs=false": {"image": "bad"},
+    }.items():
         await call("POST", f"{APP}/{path}", f"{AT}/{path.partition('?')[0]}", body, status=200, headers=FOLLOWING)
     await call("GET", f"{APP}/releases/v3", f"{AT}/releases/{{version}}", status=200, headers=FOLLOWING)
 
