@@ -1,8 +1,8 @@
 """v1's own `deis` command, of 2015, against this platform: what an unmodified client sees.
 
 It was written for Python 2. It is translated by lib2to3, and what that cannot know is told to it: that text needs no
-encoding any more. Not a line of how it speaks to a controller is touched. It is of API version 1.5 and says so at each
-answer of another version, as it did to v1's own later controllers.
+encoding any more, that `file` is `open`. Not a line of how it speaks to a controller is touched. It is of API version
+1.5 and says so at each answer of another version, as it did to v1's own later controllers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ LIMIT = 180.0  # seconds of one command, a deploy included
 WARNING = re.compile(r"\n  !    WARNING: .*\n  !    Client version: 1\.5\n  !    Server version: (\S+)\n\n")
 
 LAUNCHER = """\
-import runpy, socket, sys, types, urllib3.contrib
+import builtins, runpy, socket, sys, types, urllib3.contrib
+builtins.file = open  # what Python 2 called it, and lib2to3 lets be
 real = socket.getaddrinfo
 socket.getaddrinfo = lambda host, *more, **named: real(  # names below localhost are this machine (RFC 6761, 6.3)
     "127.0.0.1" if str(host).endswith("localhost") else host, *more, **named
