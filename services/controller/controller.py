@@ -17,6 +17,7 @@ from libs.vault.custody import Custody
 from services.controller.access import may_use
 from services.controller.accounts import Accounts
 from services.controller.body import read_body
+from services.controller.builder_key import BuilderKey
 from services.controller.cancelling import Cancels
 from services.controller.errors import Forbidden, NotAuthenticated, NotFound
 from services.controller.events import Events
@@ -40,6 +41,7 @@ class Controller:
     vault: LiveVault
     custody: Custody
     accounts: Accounts
+    builder_key: BuilderKey
     releasing: Releasing
     cancels: Cancels
     settling: Settling

@@ -23,6 +23,7 @@ from libs.vault.custody import Custody
 from libs.web import listen, open_client
 from services.controller.accounts import Accounts
 from services.controller.api import api
+from services.controller.builder_key import BuilderKey
 from services.controller.cancelling import Cancels
 from services.controller.controller import Controller
 from services.controller.deployer import Deployer, DeployerSettings
@@ -65,6 +66,7 @@ def build(settings: ControllerSettings, store: Store, engine: Engine, client: ai
         vault=vault,
         custody=Custody(store, keyspace, vault, picture.platform.mirror),
         accounts=Accounts(store, keyspace, picture, Passwords(), events),
+        builder_key=BuilderKey(settings.builder_key, store, keyspace, vault, picture.platform.mirror),
         releasing=releasing,
         cancels=Cancels(store, keyspace),
         settling=Settling(picture, vault, events, limit=limit),
@@ -112,7 +114,11 @@ async def control(
             await session.publish(here, member.changed(ready=ready, vault_keys=held).encode())
 
         hold = daemon.loop("hold_the_vault_key", hold_the_vault_key, every=1.0, expected=(StoreUnavailable, BadRecord))
+        builder_key = daemon.loop(
+            "make_the_builder_key", controller.builder_key.ensure, every=30.0, expected=(StoreUnavailable, BadRecord)
+        )
         picture.platform.mirror.on_change(lambda _: hold.wake())
+        picture.platform.mirror.on_change(lambda _: builder_key.wake())
         daemon.ready[VAULT] = lambda: not controller.custody.trouble
         daemon.facts[VAULT] = lambda: controller.custody.trouble or "held"
         try:

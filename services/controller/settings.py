@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from libs.daemon import Settings
 
@@ -24,5 +24,9 @@ class ControllerSettings(Settings):
         description="how long a request waits for its rollout, which goes on, or its one-off run, which ends",
     )
     controller_most_followers: int = Field(500, ge=0, description="most answers that are followed live at once")
+    builder_key: SecretStr = Field(
+        SecretStr(""),
+        description="what builders show the API (X-Deis-Builder-Auth); empty: made once, kept in the store",
+    )
     internal_token: str = Field("", description="token between daemons; empty: the file secrets/internal.token in home")
     controller_most_instances: int = Field(1000, ge=1, description="most instances of an app, all types together")

@@ -11,6 +11,7 @@ from services.controller.resources.containers import ContainersResource
 from services.controller.resources.domains import DomainsResource
 from services.controller.resources.events import EventsResource
 from services.controller.resources.healthchecks import HealthchecksResource
+from services.controller.resources.hooks import HooksResource
 from services.controller.resources.keys import KeysResource
 from services.controller.resources.logs import LogsResource
 from services.controller.resources.perms import PermsResource
@@ -43,4 +44,5 @@ ALL: tuple[type[Resource], ...] = (
     EventsResource,
     KeysResource,
     CertsResource,
+    HooksResource,
 )

@@ -16,6 +16,7 @@ from services.controller.certificates import (
     LONGEST_KEY,
     BadCertificate,
     BadPrivateKey,
+    Certificate,
     name_for,
     no_wildcards,
     read_certificate,
@@ -33,8 +34,8 @@ ONE = "/v1/certs/{common_name}"
 log = structlog.get_logger("certs")
 
 
-def read_cert(body: Body, owner: str) -> Cert:
-    """The certificate that a request brings, its key in the clear; raises `BadFields`, which never quotes the key."""
+def read_cert(body: Body) -> tuple[str, Certificate, str]:
+    """The name, the certificate and its key that a request brings; raises `BadFields`, which never quotes the key."""
     fields = Fields(body)
     pem, key = fields.text("certificate"), fields.text("key", longest=LONGEST_KEY)
     name = fqdn(fields.text("common_name", required=False, blank=True).strip())
@@ -50,19 +51,9 @@ def read_cert(body: Body, owner: str) -> Cert:
     except BadCertificate as bad:
         raise BadFields(common_name=bad.args) from bad
     try:
-        private = read_private_key(key, certificate)
+        return name, certificate, read_private_key(key, certificate)
     except BadPrivateKey as bad:
         raise BadFields(key=bad.args) from bad
-    return Cert(
-        common_name=name,
-        owner=owner,
-        certificate=certificate.pem,
-        key=private,
-        names=certificate.names,
-        fingerprint=certificate.fingerprint,
-        expires=certificate.expires,
-        created=now(),
-    )
 
 
 class CertsResource(Resource):
@@ -92,10 +83,18 @@ class CertsResource(Resource):
 
     async def add(self, call: Call) -> web.Response:
         """One more certificate; its key is sealed before it leaves this process."""
-        plain = read_cert(await call.body(), call.user.username)
-        name = plain.common_name
+        name, certificate, key = read_cert(await call.body())
         self._refuse_foreign(name, call.user)
-        cert = plain.changed(key=self._c.vault.seal_text(f"cert:{name}", plain.key))
+        cert = Cert(
+            common_name=name,
+            owner=call.user.username,
+            certificate=certificate.pem,
+            key=self._c.vault.seal_text(f"cert:{name}", key),
+            names=certificate.names,
+            fingerprint=certificate.fingerprint,
+            expires=certificate.expires,
+            created=now(),
+        )
         try:
             revision = await self._certs.create(cert, name)
         except StaleRevision as error:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.contract.controller.matrix import accounts, apps, certs, keys, people, releases
+from tests.contract.controller.matrix import accounts, apps, certs, hooks, keys, people, releases
 
-ROWS = (*accounts.ROWS, *apps.ROWS, *certs.ROWS, *keys.ROWS, *people.ROWS, *releases.ROWS)
+ROWS = (*accounts.ROWS, *apps.ROWS, *certs.ROWS, *hooks.ROWS, *keys.ROWS, *people.ROWS, *releases.ROWS)
