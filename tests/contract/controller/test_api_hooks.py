@@ -198,3 +198,13 @@ async def test_an_operator_may_choose_the_key(api: Api, tmp_path: Path) -> None:
         for key, status in ((chosen, 404), (await api.controller.builder_key.value(), 401)):
             answer = await Builder(second.client, key)("config", PUSHED)
             assert answer.status == status
+
+
+async def test_the_key_is_there_before_anything_is_pushed_once_something_can_be_sealed(api: Api) -> None:
+    keys, platform = api.controller.builder_key, Shelf(api.store, api.controller.keyspace.platform)
+    api.controller.vault.locked = "no key yet"
+    await keys.ensure()
+    assert await platform.get(NAME) is None
+    api.controller.vault.locked = ""
+    await keys.ensure()
+    assert await platform.get(NAME) is not None
