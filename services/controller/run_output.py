@@ -7,7 +7,10 @@ MOST_PIECES = 50_000  # lines, or parts of long ones, that are read
 
 
 class RunOutput:
-    """The end of an output, piece by piece. Holds at most twice `most` bytes, however long it is."""
+    """The end of an output, piece by piece. Holds at most twice `most` bytes, however long it is.
+
+    Engines keep lines: the last one ends with a newline here, whether it was written or not.
+    """
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most

@@ -16,7 +16,7 @@ LONGEST_COMMAND = 30_000  # characters: of up to four bytes each they are one ar
 # The command is an argument, never a part of the script. The image's bash, as in v1, else its sh; both streams are one,
 # so that they stay in the order in which they were written.
 SHELL = "/bin/sh"
-WRAPPER = 'set -- "$(command -v bash || command -v /bin/bash || echo /bin/sh)" "$1"; exec "$1" -c "$2" 2>&1'
+WRAPPER = 'set -- "$(command -v bash || command -v /bin/bash || echo /bin/sh)" "$1"; exec "$1" -c -- "$2" 2>&1'
 
 _NO_SHELL = re.compile(r"/bin/sh\b.*(no such file|not found)", re.IGNORECASE | re.DOTALL)
 

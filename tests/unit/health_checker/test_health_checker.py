@@ -206,3 +206,11 @@ def test_an_instance_without_a_check_gets_the_default_of_what_it_has() -> None:
     assert with_port.readiness == Check(tcp=TcpAction())
     assert without.readiness == Check(stays_up=StaysUp())
     assert target(bare.changed(state="exited")) is None
+
+
+def test_a_one_off_run_is_not_probed() -> None:
+    run = Instance(
+        id="a1", name="a1", node="n1", app="shop", app_uuid="u", type="run", number=1, release=1, state="running"
+    )
+    assert target_of(run) is not None
+    assert target_of(run.changed(once=True)) is None

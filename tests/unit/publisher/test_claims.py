@@ -173,6 +173,13 @@ def test_a_type_without_a_port_is_never_published() -> None:
         assert claims(instance(**change), verdicts={KEY: verdict(ready=True)}).wanted == {}
 
 
+def test_a_one_off_run_is_never_published_whatever_its_type() -> None:
+    ready = {KEY: verdict(ready=True)}
+    assert claims(instance(), verdicts=ready).wanted.keys() == {KEY}
+    assert claims(instance(once=True), verdicts=ready).wanted == {}
+    assert claims(instance(once=True), verdicts=ready, published={KEY: service()}).withdrawn.keys() == {KEY}
+
+
 def test_an_address_that_was_claimed_by_a_newer_one_is_withdrawn() -> None:
     other = ("blog", "b1")
     published = {KEY: service(), other: service("b1", app="blog", node="n2", published=at(3))}
@@ -207,6 +214,7 @@ instances = st.builds(
     state=st.sampled_from(["running", "running", "running", "restarting", "exited"]),
     type=st.sampled_from(["web", "web", "cmd", "worker"]),
     address=st.one_of(ADDRESSES, st.none()),
+    once=st.sampled_from([False, False, True]),
     started=SECONDS.map(at),
 )
 services = st.builds(
@@ -293,6 +301,12 @@ def test_everything_wanted_runs_in_the_run_that_it_names_and_does_not_retire(wor
         else:
             assert not world.complete
             assert claim == world.published[key]
+
+
+@given(worlds)
+def test_nothing_that_runs_once_is_wanted(world: World) -> None:
+    once = {("shop", one.id) for one in world.instances if one.once}
+    assert not once & world.claims(9).wanted.keys()
 
 
 @given(worlds)
