@@ -1,4 +1,4 @@
-"""Accounts: registering, logging in, passwords."""
+"""Accounts: registering, logging in."""
 
 from __future__ import annotations
 
@@ -92,6 +92,48 @@ async def test_missing_fields_are_all_named(api: Api) -> None:
     assert answer.json == {"username": required, "password": required}
 
 
+async def test_a_name_that_is_taken_and_other_bad_fields_are_told_together(api: Api) -> None:
+    await register(api.client)
+    answer = await register(api.client, email="nonsense")
+    wrong = {"email": ["Enter a valid email address."], "username": ["This field must be unique."]}
+    assert answer.json == wrong
+
+
+async def test_nobody_registers_with_rights_of_the_own_choice(api: Api, admin: Client) -> None:
+    rights = {"is_superuser": True, "is_staff": True, "is_active": False, "groups": [1], "date_joined": "2000-01-01"}
+    answer = await register(api.client, **rights)
+    assert answer.status == 201
+    shown = {name: answer.json[name] for name in ("is_superuser", "is_staff", "is_active", "groups")}
+    assert shown == {"is_superuser": False, "is_staff": False, "is_active": True, "groups": []}
+    assert not answer.json["date_joined"].startswith("2000")
+
+
+async def test_a_form_registers_and_logs_in(api: Api) -> None:
+    account = {"username": "bob", "password": "pw", "email": ""}
+    assert (await api.client("POST", "/v1/auth/register/", data=account)).status == 201
+    assert (await api.client("POST", "/v1/auth/login/", data=account)).status == 200
+
+
+async def test_a_token_that_is_not_valid_is_in_nobodys_way_where_none_is_needed(api: Api, admin: Client) -> None:
+    stale = api.client.with_token("0" * 40)
+    assert (await register(stale)).status == 201
+    assert (await stale("POST", "/v1/auth/login/", {"username": "bob", "password": "pw"})).status == 200
+
+
+async def test_a_login_takes_a_name_and_a_password(api: Api) -> None:
+    required = ["This field is required."]
+    assert (await api.client("POST", "/v1/auth/login/", {})).json == {"username": required, "password": required}
+    assert (await api.client("POST", "/v1/auth/login/", {"username": "bob"})).json == {"password": required}
+    assert (await api.client("POST", "/v1/auth/login", {"username": "bob", "password": "pw"})).status == 404
+
+
+@pytest.mark.parametrize("username", ["a/b", "..", "x" * 5000, "\x7f"])
+async def test_a_login_of_a_name_that_nobody_can_have_is_a_wrong_login(api: Api, username: str) -> None:
+    answer = await api.client("POST", "/v1/auth/login/", {"username": username, "password": "pw"})
+    said = {"non_field_errors": ["Unable to log in with provided credentials."]}
+    assert (answer.line, answer.json) == ("400 BAD REQUEST", said)
+
+
 async def test_a_login_is_remembered(api: Api) -> None:
     joined = (await register(api.client)).json
     assert joined["last_login"] == joined["date_joined"]
@@ -174,24 +216,3 @@ async def test_an_inactive_user_is_nobody(api: Api, store: MemoryStore) -> None:
     login = {"username": "member", "password": "opensesame"}
     refused = await api.client("POST", "/v1/auth/login/", login)
     assert refused.json == {"non_field_errors": ["User account is disabled."]}
-
-
-async def test_a_password_is_changed_by_who_knows_it(api: Api, admin: Client) -> None:
-    member = await api.client.joined("member")
-    wrong = await member("POST", "/v1/auth/passwd/", {"password": "x", "new_password": "y"})
-    assert (wrong.line, wrong.json) == ("400 BAD REQUEST", {"detail": "Current password does not match"})
-    missing = await member("POST", "/v1/auth/passwd/", {"password": "x"})
-    assert missing.json == {"new_password": ["This field is required."]}
-    done = await member("POST", "/v1/auth/passwd/", {"password": "opensesame", "new_password": "y"})
-    assert (done.line, done.json) == ("200 OK", {"status": "password set"})
-    assert (await member("GET", "/v1/")).status == 200
-    login = {"username": "member", "password": "y"}
-    assert (await api.client("POST", "/v1/auth/login/", login)).status == 200
-
-
-async def test_only_a_superuser_sets_anothers_password(api: Api, admin: Client) -> None:
-    member = await api.client.joined("member")
-    body = {"username": "admin", "password": "x", "new_password": "y"}
-    assert (await member("POST", "/v1/auth/passwd/", body)).status == 403
-    assert (await admin("POST", "/v1/auth/passwd/", {"username": "member", "new_password": "z"})).status == 200
-    assert (await admin("POST", "/v1/auth/passwd/", {"username": "nobody", "new_password": "z"})).status == 404
