@@ -36,9 +36,10 @@ def main(argv: Sequence[str]) -> int:
         warn(f"a setting is wrong: {error}")
         return 1
     try:
-        return uvloop.run(_do(settings, asked))
-    except (Refused, SealBroken, StoreError, OSError, KeyboardInterrupt, ExceptionGroup) as failure:
-        return _explain(settings, leaves(failure)[0])
+        return uvloop.run(perform(settings, asked))
+    except KeyboardInterrupt:
+        warn("interrupted; it can be run again")
+        return 1
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,10 +53,14 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-async def _do(settings: Settings, asked: argparse.Namespace) -> int:
+async def perform(settings: Settings, asked: argparse.Namespace) -> int:
+    """Do what was asked with these settings; returns the exit status, and raises only what nobody foresaw."""
     do: Command = asked.do
-    async with Desk.open(settings) as desk:
-        return await do(desk, asked)
+    try:
+        async with Desk.open(settings) as desk:
+            return await do(desk, asked)
+    except (Refused, SealBroken, StoreError, OSError, ExceptionGroup) as failure:
+        return _explain(settings, leaves(failure)[0])
 
 
 def _explain(settings: Settings, error: BaseException) -> int:
@@ -69,8 +74,6 @@ def _explain(settings: Settings, error: BaseException) -> int:
             warn(f"the store at {settings.store_endpoints} cannot be used: {error}; run it again once it answers")
         case OSError():
             warn(f"{error.filename or 'a file'}: {error.strerror or error}")
-        case KeyboardInterrupt():
-            warn("interrupted; it can be run again")
         case _:
             raise error
     return 1

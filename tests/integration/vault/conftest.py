@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -21,6 +23,7 @@ from libs.store import Store
 from libs.store.opening import open_driver
 from libs.store.shelf import Shelf
 from libs.vault import LiveVault
+from libs.vault.commands.command import parser, perform
 from libs.vault.designation import Designations
 from libs.vault.inventory import Inventory, take_inventory
 from libs.vault.keyfile import KeyFile
@@ -73,21 +76,44 @@ class Host:
             "DEIS_ENGINE": "memory",
         }
 
+    @property
+    def command(self) -> list[str]:
+        """`deis-daemon`."""
+        return [sys.executable, "-m", "libs.daemon"]
+
     def away(self) -> Host:
         """The same host with an etcd that does not answer."""
         return Host(self.home, f"127.0.0.1:{free_port()}", self.prefix)
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(
+        self, *words: str, environment: Mapping[str, str] | None = None, stderr: int | IO[str] = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         """Start `deis-daemon` with these words."""
-        command = [sys.executable, "-m", "libs.daemon", *words]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=self.environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(
+            [*self.command, *words],
+            env={**self.environment, **(environment or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
 
-    def vault(self, *words: str, stdin: str = "") -> Said:
-        """Do `deis-daemon vault …` to its end."""
+    def run(self, *words: str, stdin: str = "") -> Said:
+        """Run `deis-daemon vault …` to its end, as a process."""
         process = self.start("vault", *words)
         out, err = process.communicate(stdin, timeout=60)
         return Said(process.returncode, out, err)
+
+    async def vault(self, *words: str, stdin: str = "") -> Said:
+        """Do the same within this process: a Python process takes a second to start."""
+        settings = Settings(
+            home=self.home, node=self.name, store_endpoints=self.endpoint, store_prefix=self.prefix, engine="memory"
+        )
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "stdin", io.StringIO(stdin))
+            status = await perform(settings, parser().parse_args(words))
+        return Said(status, out.getvalue(), err.getvalue())
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ async def values_of(world: World, host: Host, app_uuid: str) -> list[dict[str, s
 
 async def write(client: Client, app: str, writer: str, stop: asyncio.Event) -> dict[str, str]:
     """Set config value after config value until it is told to stop; returns what was promised to be kept."""
-    kept = {}
+    kept: dict[str, str] = {}
     number = 0
     while not stop.is_set():
         number += 1
@@ -64,15 +64,15 @@ async def test_a_rotation_loses_nothing_that_two_controllers_write_meanwhile(
     world: World, one: Host, two: Host
 ) -> None:
     async with world.api(one) as first:
-        two.vault("restore", "-", stdin=one.vault("backup", "-").out)
+        await two.vault("restore", "-", stdin=(await one.vault("backup", "-")).out)
         async with world.api(two) as second:
             second.deployer.holding = True
             admin = await first.client.joined("admin")
             for app in ("left", "right"):
                 assert (await admin("POST", "/v1/apps", {"id": app})).status == 201
             (old,) = one.file.read()
-            assert one.vault("rotate", "--prepare").status == 0
-            two.vault("restore", "-", stdin=one.vault("backup", "-").out)
+            assert (await one.vault("rotate", "--prepare")).status == 0
+            await two.vault("restore", "-", stdin=(await one.vault("backup", "-")).out)
             there = second.client.with_token(admin.token)
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as group:
@@ -80,7 +80,7 @@ async def test_a_rotation_loses_nothing_that_two_controllers_write_meanwhile(
                     group.create_task(write(client, app, name, stop))
                     for app, name, client in (("left", "a", admin), ("left", "b", there), ("right", "c", there))
                 ]
-                said = await asyncio.to_thread(one.vault, "rotate")
+                said = await one.vault("rotate")
                 stop.set()
             assert said.status == 0, said
             kept = [task.result() for task in writers]
@@ -114,7 +114,7 @@ async def test_a_rotation_that_was_killed_is_gone_on_with(world: World, one: Hos
     assert 0 < halfway.by_key[old] < MANY
     assert halfway.shut == []
 
-    said = one.vault("rotate")
+    said = await one.vault("rotate")
 
     assert said.status == 0, said
     assert f"A rotation to {new} is not done: it goes on" in said.out
@@ -128,7 +128,7 @@ async def test_every_kind_of_secret_is_sealed_anew(world: World, one: Host) -> N
         admin = await api.client.joined("admin")
         await admin("POST", "/v1/apps", {"id": "hello"})
         await keep_others(api, world.keyspace)
-    said = one.vault("rotate")
+    said = await one.vault("rotate")
     assert said.status == 0, said
     new = (await world.designations.read()).seals
     inventory = await world.inventory(one)
@@ -161,7 +161,7 @@ async def test_what_a_late_controller_still_sealed_with_the_old_key_is_sealed_an
     async with world.api(one) as api:
         late = LiveVault(one.file.path)
         app_uuid = await fill(world, api.controller.vault, 50)
-    assert one.vault("rotate").status == 0
+    assert (await one.vault("rotate")).status == 0
     new = (await world.designations.read()).seals
     vault = LiveVault(one.file.path)
     vault.designated = new
