@@ -39,6 +39,14 @@ def _overdue(error: BodyOverdue) -> web.Response:
     return response
 
 
+def _unreadable(error: web.RequestPayloadError) -> web.Response:
+    """400 for a body that is not framed or encoded as its headers say; the connection ends."""
+    del error  # it repeats what came
+    response = detail(400, "The request's body cannot be read: it is not encoded as its headers say.")
+    response.force_close()
+    return response
+
+
 class ErrorTable:
     """Failures by type: the most specific type that has a row answers, one without a row is a bare 500."""
 
@@ -46,6 +54,7 @@ class ErrorTable:
         self._rows: dict[type, Row] = {
             web.HTTPException: _http,
             web.HTTPRequestEntityTooLarge: _too_large,
+            web.RequestPayloadError: _unreadable,
             BodyOverdue: _overdue,
         }
         self._rows.update(rows or {})

@@ -26,7 +26,8 @@ VERSION_HEADERS = {
     "X_DEIS_API_VERSION": API_VERSION,
     "X_DEIS_PLATFORM_VERSION": PLATFORM_VERSION,
 }
-EXPOSED = ", ".join((*VERSION_HEADERS, "Deis-Release", "X-Deis-Release", "X-Request-Id"))
+EXPOSED = ", ".join((*VERSION_HEADERS, "Deis-Release", "X-Deis-Release", "X-Request-Id", "Location", "Retry-After"))
+ANY_METHOD = "DELETE, GET, HEAD, OPTIONS, POST"
 METADATA: dict[str, JsonValue] = {
     "name": "Deis",
     "description": "",
@@ -40,13 +41,14 @@ def api(controller: Controller, registry: CollectorRegistry) -> web.Application:
     """The application that serves every resource."""
     declared = routes(controller)
     open_paths = frozenset(route.path for route in declared if route.open)
+    slashed = frozenset((route.method, route.path) for route in declared if route.slash)
     app = application(
         service="controller",
         registry=registry,
         errors=error_table(),
         body_limit=controller.settings.controller_body_limit,
         upper_reasons=True,
-        middlewares=[_versions, _methods(controller, open_paths)],
+        middlewares=[_versions, _preflights, _methods(controller, open_paths, slashed)],
     )
     app.on_response_prepare.append(_dress)
     add_routes(app, controller, declared)
@@ -103,22 +105,38 @@ async def _versions(request: web.Request, handler: Handler) -> web.StreamRespons
     return await handler(request)
 
 
-def _methods(controller: Controller, open_paths: frozenset[str]) -> Middleware:
-    """A method that a path does not have: `OPTIONS` is answered, any other is 405, and both only to who is known."""
+@web.middleware
+async def _preflights(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer what a browser asks before a page of another origin may send its request (Fetch, CORS-preflight)."""
+    if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+        return await handler(request)
+    wrong = request.match_info.http_exception
+    allowed = _allowed(wrong) if isinstance(wrong, web.HTTPMethodNotAllowed) else ANY_METHOD
+    return web.Response(headers={"Access-Control-Allow-Methods": allowed, "Access-Control-Max-Age": "86400"})
+
+
+def _allowed(wrong: web.HTTPMethodNotAllowed) -> str:
+    return ", ".join(sorted({*wrong.allowed_methods, "OPTIONS"}))
+
+
+def _methods(controller: Controller, open_paths: frozenset[str], slashed: frozenset[tuple[str, str]]) -> Middleware:
+    """A method that a path does not have: `OPTIONS` is answered, any other is 405, and both only to who is known.
+
+    `slashed` are the methods and paths that must have a final slash: without it nothing is there.
+    """
 
     @web.middleware
     async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
         wrong = request.match_info.http_exception
         if not isinstance(wrong, web.HTTPMethodNotAllowed):
             return await handler(request)
-        allowed = ", ".join(sorted({*wrong.allowed_methods, "OPTIONS"}))
-        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-            return web.Response(headers={"Access-Control-Allow-Methods": allowed, "Access-Control-Max-Age": "86400"})
+        if (request.method, request.path) in slashed:
+            raise web.HTTPNotFound
         if _is_api(request) and request.path.rstrip("/") not in open_paths:
             controller.picture.require()
             await _sender(controller, request, open_=False)
         if request.method == "OPTIONS" and _is_api(request):
-            return as_json(METADATA, headers={"Allow": allowed})
+            return as_json(METADATA, headers={"Allow": _allowed(wrong)})
         return await handler(request)
 
     return refuse

@@ -9,6 +9,7 @@ import pytest
 
 from libs.store.drivers.memory import MemoryStore
 from tests.support.api import Api, Client, running_api
+from tests.support.cast import Cast, on_stage
 
 
 @pytest.fixture
@@ -41,3 +42,10 @@ async def built(admin: Client, app: str) -> str:
     answer = await admin("POST", f"{app}/builds", {"image": "acme/hello:1"})
     assert answer.status == 201
     return app
+
+
+@pytest.fixture
+async def cast(tmp_path: Path) -> AsyncIterator[Cast]:
+    """An API of its own with people who have something."""
+    async with on_stage(tmp_path) as cast:
+        yield cast

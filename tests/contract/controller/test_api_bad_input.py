@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -63,6 +64,16 @@ async def test_a_body_that_is_no_object_is_refused_everywhere(api: Api, admin: C
     assert wrong_type.line == "415 UNSUPPORTED MEDIA TYPE"
     assert wrong_type.json == {"detail": "Unsupported media type 'text/plain' in request."}
     assert await everything(api) == before
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_that_is_not_encoded_as_it_says_is_refused(admin: Client, encoding: str) -> None:
+    headers = {**JSON_TYPE, "Content-Encoding": encoding}
+    answer = await admin("POST", "/v1/apps", data=b'{"id": "hello"}', headers=headers, compress=False)
+    assert answer.line == "400 BAD REQUEST"
+    assert "cannot be read" in answer.json["detail"]
+    packed = await admin("POST", "/v1/apps", data=zlib.compress(b'{"id": "packed"}'), headers=headers)
+    assert packed.status == (201 if encoding == "deflate" else 400)
 
 
 @pytest.mark.parametrize("path", POSTS)

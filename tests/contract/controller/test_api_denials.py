@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from libs.keyspace.document import now
 from libs.store.shelf import Shelf
 from services.controller.api import routes
 from tests.contract.controller.matrix.row import NOBODY, PERSONS, Row
@@ -21,12 +23,6 @@ SAID = {
     403: {"detail": "You do not have permission to perform this action."},
     404: {"detail": "Not found"},
 }
-
-
-@pytest.fixture
-async def cast(tmp_path: Path) -> AsyncIterator[Cast]:
-    async with on_stage(tmp_path) as cast:
-        yield cast
 
 
 @asynccontextmanager
@@ -103,8 +99,10 @@ async def dead_tokens(cast: Cast) -> dict[str, Client]:
     await tokens.delete(hash_of(revoked.token))
     cancelled = await enlist(cast.api, "cancelled", superuser=True)
     await users.delete("cancelled")
+    reborn = await enlist(cast.api, "reborn", superuser=True)
+    await users.update(lambda user: user.changed(date_joined=now() + timedelta(seconds=1)), "reborn")
     inactive = await enlist(cast.api, "inactive", superuser=True, is_active=False)
-    return {**found, "revoked": revoked, "cancelled": cancelled, "inactive": inactive}
+    return {**found, "revoked": revoked, "cancelled": cancelled, "reborn": reborn, "inactive": inactive}
 
 
 async def test_a_token_that_is_not_good_any_more_opens_nothing(cast: Cast) -> None:
