@@ -21,6 +21,8 @@ need etcdctl etcd-client
 need haproxy haproxy
 need curl curl
 need git git # the command finds its app in the remotes
+need zsh zsh # completion is tested in real shells
+need fish fish
 need ps procps
 need systemd-analyze systemd # the units are verified in the tests
 dpkg-query -W -f '${Status}' busybox-static 2>/dev/null | grep -q ' installed' || missing+=(busybox-static)

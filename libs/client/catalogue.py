@@ -64,6 +64,7 @@ SHORTCUTS: Mapping[str, str] = {
     "pull": "builds:create",
     "restart": "ps:restart",
     "rollback": "releases:rollback",
+    "run": "apps:run",
     "scale": "ps:scale",
     "sharing": "perms:list",
     "sharing:list": "perms:list",
@@ -73,9 +74,6 @@ SHORTCUTS: Mapping[str, str] = {
 
 FIRST = ("register", "login", "logout")
 """The shortcuts that a newcomer needs before anything else."""
-
-# Commands of `deis` 1.x that this platform does not have (yet): a plain word is better than "no such command".
-ABSENT = frozenset({"run", "apps:run"})
 
 
 def group_of(name: str) -> Group | None:

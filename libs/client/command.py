@@ -12,7 +12,7 @@ import typer
 
 from libs.client import completion, guide, plugins
 from libs.client.api.errors import ClientError
-from libs.client.catalogue import ABSENT, GROUPS, Group, all_names, commands_in, group_of
+from libs.client.catalogue import GROUPS, Group, all_names, commands_in, group_of
 from libs.client.errors import Interrupted
 from libs.client.invocation import Invocation, invocation, version
 
@@ -84,8 +84,6 @@ def other(words: list[str], call: Invocation) -> int:
 
 def unknown(name: str) -> str:
     """What to tell about a command that there is not."""
-    if name in ABSENT or name.partition(":")[0] in ABSENT:
-        return f"`deis {name}` is not part of this version. See `deis help` for what is."
     close = get_close_matches(name, all_names(), n=3, cutoff=0.75)
     hint = f" Did you mean {' or '.join(f'`deis {one}`' for one in close)}?" if close else ""
     return f"`{name}` is no deis command.{hint} See `deis help`."
@@ -103,7 +101,7 @@ def application(groups: Iterable[Group], *, pretty: bool, completing: bool) -> t
     app.callback()(root)
     for group in groups:
         for name, function in commands_in(group).items():
-            app.command(name)(function)
+            app.command(name, context_settings=getattr(function, "context_settings", None))(function)
     return app
 
 
@@ -133,5 +131,5 @@ def complete() -> int:
     if os.environ.get(completion.VARIABLE) == completion.BASH:
         sys.stdout.write(completion.complete_bash(os.environ, lambda: app(prog_name=NAME)))
     else:
-        app(prog_name=NAME)
+        completion.complete_option(os.environ, lambda: app(prog_name=NAME))
     return 0

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
+import shlex
+import sys
 from collections.abc import Callable, Mapping, MutableMapping
 
 VARIABLE = "_DEIS_COMPLETE"
-BASH = "complete_bash"
+BASH, ZSH, FISH = "complete_bash", "complete_zsh", "complete_fish"
+TYPED = "_TYPER_COMPLETE_ARGS"  # where zsh and fish put the line
+OPTION = re.compile(r"(?:^|\s)(--[A-Za-z][A-Za-z-]*=)\S*$")
 BREAKS = ":=@"
 
 
@@ -55,7 +60,32 @@ def complete_bash(environment: MutableMapping[str, str], answer: Callable[[], ob
     with contextlib.redirect_stdout(written), contextlib.suppress(SystemExit):
         answer()
     lines = written.getvalue().splitlines()
-    return "".join(f"{line.removeprefix(held)}\n" for line in lines)
+    return "".join(f"{_as_one_word(line.removeprefix(held))}\n" for line in lines)
+
+
+def _as_one_word(text: str) -> str:
+    """The text, in quotes where bash would take it for several words: a key's name may have spaces."""
+    return shlex.quote(text) if any(character.isspace() for character in text) else text
+
+
+def complete_option(environment: Mapping[str, str], answer: Callable[[], object]) -> None:
+    """Write what Typer answers to zsh or fish, also for a value that is joined to its option, as `--app=pa`.
+
+    They compare the whole word with the answers, which are values alone. Zsh is told to leave out what is before the
+    `=`; fish gets it put before each.
+    """
+    joined = OPTION.search(environment.get(TYPED, ""))
+    written = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(written):
+            answer()
+    finally:  # Typer ends the process, with a status that fish reads
+        told = written.getvalue()
+        if joined and environment[VARIABLE] == ZSH:
+            told = f"compset -P '*='; {told}"
+        elif joined and environment[VARIABLE] == FISH:
+            told = "".join(f"{joined[1]}{line}\n" for line in told.splitlines())
+        sys.stdout.write(told)
 
 
 def is_asked(environment: Mapping[str, str]) -> bool:

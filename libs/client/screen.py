@@ -45,6 +45,10 @@ class Screen:
         """One line on standard output."""
         self._out.write(self._harmless(self.styled(text, style), self._out) + "\n")
 
+    def output(self, text: str) -> None:
+        """What a program of the user's wrote, as it is."""
+        self._out.write(self._harmless(text, self._out))
+
     def flush(self) -> None:
         """Let a reader have now what was written so far."""
         self._out.flush()
@@ -125,6 +129,11 @@ class Screen:
         """`Error: …` on standard error."""
         self._complain(f"Error: {text}", RED)
 
+    def aside(self, text: str) -> None:
+        """A line that is no part of the answer, on standard error."""
+        self._err.write(self._harmless(text, self._err) + "\n")
+        self._err.flush()
+
     def _complain(self, text: str, style: str) -> None:
         first, *more = self._harmless(text, self._err).split("\n")
         first = f"\x1b[{style}m{first}\x1b[0m" if self._colour[id(self._err)] else first
@@ -138,7 +147,7 @@ class Screen:
 
         A block that fails leaves `failed` behind the label. `quiet`, for what prints JSON, tells nothing of it.
         """
-        ending = Ending()
+        ending = Ending(self.aside)
         if quiet:
             yield ending
             return
@@ -150,6 +159,8 @@ class Screen:
             clock=self._clock,
             meanwhile=lambda: self.visible(ending.meanwhile),
         ) as ticker:
+            if self.lively:
+                ending.above = lambda text: ticker.above(self._harmless(text, self._out))
             try:
                 yield ending
             except BaseException as error:
@@ -171,7 +182,8 @@ class Screen:
 class Ending:
     """How a progress line ends: `done` unless the block says otherwise; and what is going on `meanwhile`."""
 
-    def __init__(self) -> None:
+    def __init__(self, above: Callable[[str], None]) -> None:
+        self.above = above  # writes a line that belongs to what is going on: above the progress line, or beside it
         self.text = "done"
         self.meanwhile = ""
         self.seconds = 0.0

@@ -35,6 +35,7 @@ class Ticker:
         self._out, self._label, self._lively, self._clock, self._meanwhile = out, label, lively, clock, meanwhile
         self._began = clock()
         self._over = threading.Event()
+        self._writing = threading.Lock()
         self._thread = threading.Thread(target=self._turn, name="ticker", daemon=True)
         encoding = (getattr(out, "encoding", None) or "ascii").lower().replace("-", "")
         self._frames = FRAMES if encoding.startswith("utf") else ASCII_FRAMES
@@ -56,6 +57,12 @@ class Ticker:
     ) -> None:
         self._stop()
 
+    def above(self, text: str) -> None:
+        """A line of its own, above the one that turns; only on a lively output."""
+        with self._writing:
+            self._out.write(f"\r{CLEAR_TO_END}{text}\n{self._label}")
+            self._out.flush()
+
     def finish(self, text: str) -> None:
         """Stop the clock and end the line with `text`."""
         self._stop()
@@ -75,6 +82,7 @@ class Ticker:
             start = f"{self._label}{self._frames[turn % len(self._frames)]}{clock}"
             room = shutil.get_terminal_size().columns - len(start) - 2  # a longer line could not be written over
             said = f" {self._meanwhile()[:room]}" if room > 0 else ""
-            self._out.write(f"\r{start}{said.rstrip()}{CLEAR_TO_END}")
-            self._out.flush()
+            with self._writing:
+                self._out.write(f"\r{start}{said.rstrip()}{CLEAR_TO_END}")
+                self._out.flush()
             turn += 1

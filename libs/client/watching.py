@@ -1,4 +1,4 @@
-"""Following a rollout: beside a call that waits for it, or from its release's own stream."""
+"""Following a rollout: by the call that began it, or from its release's own stream."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
+from libs.client.api.apps import UnderWay
 from libs.client.api.client import Client
 from libs.client.api.errors import ClientError, ConnectionBroken, ControllerUnreachable, Unavailable
+from libs.client.api.following import Following, LogLine, Lost, Told
 from libs.client.api.releases import Release
 from libs.client.evidence import in_brief
+from libs.client.logs import coloured
 from libs.client.pairs import parse_version
+from libs.client.screen import Ending, Screen
 
 T = TypeVar("T")
 
@@ -21,32 +25,60 @@ FIRST_PAUSE_SECONDS = 0.5  # before the first; doubled each time
 LONGEST_PAUSE_SECONDS = 5.0
 
 
-async def told_meanwhile(client: Client, app: str, work: Awaitable[T], say: Callable[[str], None]) -> T:
-    """The result of `work`; until it is there, `say` is told what the app's rollout does. Errors: those of `work`."""
+class Heard:
+    """What is heard of a change that is followed, on its way to the screen."""
+
+    def __init__(self, app: str, ending: Ending, screen: Screen) -> None:
+        self._app, self._ending, self._screen = app, ending, screen
+        self.anything = False
+
+    def told(self, news: Told) -> None:
+        """The controller told this."""
+        self.anything = True
+        match news:
+            case Release():
+                brief = UnderWay(release=f"v{news.version}", phase=news.phase or "", waiting=news.waiting)
+                self._ending.meanwhile = "" if news.settled else in_brief(brief)
+            case LogLine():
+                line = f"{news.at[:19]}UTC {self._app}[{news.instance}]: {news.line}"
+                self._ending.above(coloured(line, self._screen))
+            case Lost():
+                self._ending.above(f"({news.lines} lines were left out: see `deis logs -a {self._app}`)")
+
+    async def look(self, client: Client) -> None:
+        """Ask what the app's rollout does, as long as nothing is heard: an older controller tells nothing by itself.
+
+        It gives up at the first trouble, for this is only a comfort.
+        """
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self.anything:
+                return
+            try:
+                rollout = (await client.apps.get(self._app)).rollout
+            except ClientError:
+                rollout = None
+                self.anything = True
+            self._ending.meanwhile = in_brief(rollout) if rollout else ""
+
+
+async def follow_change(client: Client, question: Callable[[Client], Awaitable[T]], heard: Heard, *, logs: bool) -> T:
+    """The answer to a change; until it is there the screen tells what the rollout does, and with `logs` its output.
+
+    Errors: those of `question`.
+    """
     result: list[T] = []
     failure: ClientError | None = None
     async with asyncio.TaskGroup() as group:
-        looking = group.create_task(_look(client, app, say))
+        looking = group.create_task(heard.look(client))
         try:
-            result.append(await work)
+            result.append(await question(Client(Following(client.connection, heard.told, output=logs))))
         except ClientError as error:  # a task group would wrap it
             failure = error
         looking.cancel()
     if failure:
         raise failure
     return result[0]
-
-
-async def _look(client: Client, app: str, say: Callable[[str], None]) -> None:
-    """Say what the app's rollout does, for ever; gives up at the first trouble, for this is only a comfort."""
-    while True:
-        await asyncio.sleep(LOOK_SECONDS)
-        try:
-            rollout = (await client.apps.get(app)).rollout
-        except ClientError:
-            say("")
-            return
-        say(in_brief(rollout) if rollout else "")
 
 
 async def under_way(client: Client, app: str) -> int:

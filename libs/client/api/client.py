@@ -19,6 +19,7 @@ from libs.client.api.perms import Perms
 from libs.client.api.platform import Platform
 from libs.client.api.processes import Processes
 from libs.client.api.releases import Releases
+from libs.client.api.runs import Runs
 from libs.client.api.settings import Settings
 from libs.client.api.tokens import Tokens
 from libs.client.api.users import Users
@@ -42,6 +43,7 @@ class Client:
         self.platform = Platform(connection)
         self.processes = Processes(connection)
         self.releases = Releases(connection)
+        self.runs = Runs(connection)
         self.settings = Settings(connection)
         self.tokens = Tokens(connection)
         self.users = Users(connection)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -86,7 +86,7 @@ class Connection:
         *,
         seconds: float = ANSWER_SECONDS,
     ) -> None:
-        self._session, self._seconds = session, seconds
+        self.session, self.seconds = session, seconds
         self.url = controller_url(url)
         self.token = token
         self.other_version = ""  # of the API, where the controller's answers name another than `SPOKEN`
@@ -98,7 +98,7 @@ class Connection:
 
     def with_token(self, token: str | None) -> Connection:
         """The same controller, asked in another's name."""
-        return Connection(self._session, self.url, token, seconds=self._seconds)
+        return Connection(self.session, self.url, token, seconds=self.seconds)
 
     async def get(self, path: str, **parameters: str | int) -> Reply:
         """Read. Errors: `Refused` and its kinds, `ControllerUnreachable`, `ConnectionBroken`, `NotAController`."""
@@ -106,7 +106,7 @@ class Connection:
         loop = asyncio.get_running_loop()
         until = loop.time() + RESTART_SECONDS
         while True:
-            status, reason, reply = await self._ask("GET", path, query=query, seconds=self._seconds)
+            status, reason, reply = await self._ask("GET", path, query=query, seconds=self.seconds)
             pause = _pause(status, reply.headers)
             if pause is None or loop.time() + pause > until:
                 return self._checked(path, status, reason, reply)
@@ -118,29 +118,39 @@ class Connection:
         Empty lines only show that the controller is there.
         """
         async with AsyncExitStack() as stack:
-            async with self._in_time(f"GET {path}", self._seconds):
+            async with self._in_time(f"GET {path}", self.seconds):
                 response = await stack.enter_async_context(self._opened("GET", path, accept=f"{NDJSON}, {JSON}"))
                 if response.status != 200:
                     reply = Reply(self.url, response.status, response.headers, await response.read())
                     self._checked(path, response.status, response.reason or "", reply)
-            begun, piece = b"", b"\n"
-            while piece:
-                async with self._in_time(f"GET {path}", SILENCE_SECONDS):
+            async with aclosing(self._lines_of(response, f"GET {path}")) as lines:
+                async for line in lines:
+                    yield line
+
+    async def _lines_of(self, response: aiohttp.ClientResponse, request: str) -> AsyncGenerator[Reply]:
+        """The lines of an answer that goes on, without the empty ones. Errors: `ConnectionBroken` and its kinds."""
+        begun, piece = b"", b"\n"
+        while piece:
+            async with self._in_time(request, SILENCE_SECONDS):
+                try:
                     piece = await response.content.readany()
-                *whole, begun = (begun + (piece or b"\n")).split(b"\n")
-                for line in whole:
-                    if line.strip():
-                        yield Reply(self.url, response.status, response.headers, line)
+                except aiohttp.ClientError as error:
+                    changing = not request.startswith("GET ")
+                    raise explain(error, self.url, host=self.host, changing=changing) from error
+            *whole, begun = (begun + (piece or b"\n")).split(b"\n")
+            for line in whole:
+                if line.strip():
+                    yield Reply(self.url, response.status, response.headers, line)
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None, *, patient: bool = False) -> Reply:
         """Write. `patient` waits as long as the controller works on it, as a deploy needs. Errors: as `get`."""
-        seconds, asked = None if patient else self._seconds, dict(body or {})
+        seconds, asked = None if patient else self.seconds, dict(body or {})
         status, reason, reply = await self._ask("POST", path, body=asked, seconds=seconds)
         return self._checked(path, status, reason, reply, asked, changing=True)
 
     async def delete(self, path: str, body: dict[str, Any] | None = None, *, patient: bool = False) -> Reply:
         """Remove. Errors and `patient`: as `post`."""
-        status, reason, reply = await self._ask("DELETE", path, body=body, seconds=None if patient else self._seconds)
+        status, reason, reply = await self._ask("DELETE", path, body=body, seconds=None if patient else self.seconds)
         return self._checked(path, status, reason, reply, changing=True)
 
     async def greet(self) -> None:
@@ -194,7 +204,7 @@ class Connection:
         url = URL(f"{self.url}{path}", encoded=True)
         headers = {"Accept": accept, **({"Authorization": f"token {self.token}"} if self.token else {})}
         try:
-            async with self._session.request(method, url, headers=headers, allow_redirects=False, **more) as response:
+            async with self.session.request(method, url, headers=headers, allow_redirects=False, **more) as response:
                 yield response
         except aiohttp.ClientError as error:
             raise explain(error, self.url, host=self.host, changing=method != "GET") from error

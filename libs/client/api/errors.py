@@ -65,6 +65,21 @@ class ConnectionBroken(ClientError):
         return "It was only a question, which changed nothing: ask again."
 
 
+class FollowingBroken(ConnectionBroken):
+    """The connection ended while a change was followed, which goes on; `known` is what was last heard of `release`."""
+
+    def __init__(self, url: str, why: str, *, app: str = "", release: str = "", known: str = "") -> None:
+        self.app, self.release, self.known = app, release, known
+        super().__init__(url, why, changed=True)
+
+    @property
+    def remedy(self) -> str:
+        """What is known, that it goes on, and how to follow it."""
+        last = f"When it was last heard of, {self.known}. " if self.known else ""
+        watch = " ".join(part for part in ("deis releases:watch", self.release, self.app and f"-a {self.app}") if part)
+        return f"{last}The change is made and goes on without this command: `{watch}` follows it."
+
+
 class AnswerOverdue(ConnectionBroken):
     """The controller took the request (`GET /v1/apps`) and did not answer within `seconds`."""
 

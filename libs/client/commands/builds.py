@@ -8,7 +8,7 @@ import typer
 
 from libs.client.commands.deploying import deploy
 from libs.client.commands.listing import shown
-from libs.client.commands.options import AppOption, JsonOption, LimitOption
+from libs.client.commands.options import AppOption, JsonOption, LimitOption, LogsOption
 from libs.client.files import read_text
 from libs.client.invocation import Invocation, present
 from libs.client.procfile import parse_procfile
@@ -40,7 +40,7 @@ def list_(context: typer.Context, app: AppOption = None, limit: LimitOption = No
             call.screen.line(f"{build.uuid} {build.created}")
 
 
-def create(
+def create(  # noqa: PLR0913, PLR0917 - what v1 takes, and more
     context: typer.Context,
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="As example/web:v1.")],
     app: AppOption = None,
@@ -48,6 +48,7 @@ def create(
         str | None,
         typer.Option("-p", "--procfile", metavar="TEXT", help='As "web: python serve.py"; else the file Procfile.'),
     ] = None,
+    logs: LogsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Deploy an image: a new release, which is running and routed when this returns. As in `pull example/web:v1`."""
@@ -58,7 +59,7 @@ def create(
         return await client.builds.create(name, image, commands)
 
     with call.screen.progress("Creating build...", quiet=json) as ending:
-        build = deploy(call, name, question, ending)
+        build = deploy(call, name, question, ending, logs=logs)
     if json:
         call.screen.json(build.as_json())
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from libs.client.commands.deploying import deploy, deploy_change
-from libs.client.commands.options import AppOption, JsonOption
+from libs.client.commands.options import AppOption, JsonOption, LogsOption
 from libs.client.dotenv import format_dotenv, parse_dotenv
 from libs.client.errors import BadArgument
 from libs.client.files import read_text, write_private
 from libs.client.invocation import Invocation, present
 from libs.client.pairs import KEY, parse_config, parse_names
-from libs.client.screen import Ending
 from libs.client.suggestions import config_keys
 
 if TYPE_CHECKING:
@@ -46,12 +45,13 @@ def fetch(call: Invocation, app: str) -> Config:
     return call.ask(question)
 
 
-def change(
+def change(  # noqa: PLR0913 - what, and how it is told
     call: Invocation,
     app: str,
     label: str,
     show: Callable[[Invocation, str, Config], None],
     *,
+    logs: bool = False,
     json: bool = False,
     **groups: Mapping[str, str | int | None],
 ) -> None:
@@ -61,12 +61,13 @@ def change(
         return (await client.config.change(app, **groups)).release
 
     if json:
-        release = deploy(call, app, question, Ending())
+        with call.screen.progress("", quiet=True) as ending:
+            release = deploy(call, app, question, ending, logs=logs)
         found = fetch(call, app)
         shown = {name: getattr(found, name) for name in (LIMITS if groups.keys() & LIMITS else groups)}
         call.screen.json({"release": release, **shown})
     else:
-        deploy_change(call, app, label, question)
+        deploy_change(call, app, label, question, logs=logs)
         show(call, app, fetch(call, app))
 
 
@@ -103,6 +104,7 @@ def set_(
         list[str], typer.Argument(metavar="KEY=VALUE", help="A value may be empty and hold = and line breaks.")
     ],
     app: AppOption = None,
+    logs: LogsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Set config values. That makes a release, which is deployed. As in `config:set LEVEL=debug GREETING="good day"`.
@@ -111,19 +113,20 @@ def set_(
     """
     call = present(context)
     pairs = parse_config(values, call.directory)
-    change(call, call.app(app), "Creating config...", show, json=json, values=pairs)
+    change(call, call.app(app), "Creating config...", show, logs=logs, json=json, values=pairs)
 
 
 def unset(
     context: typer.Context,
     keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Which to remove.", autocompletion=config_keys)],
     app: AppOption = None,
+    logs: LogsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Remove config values. That makes a release, which is deployed."""
     call = present(context)
     names = parse_names(keys, KEY, example="the keys alone, as in config:unset PASSWORD")
-    change(call, call.app(app), "Removing config...", show, json=json, values=dict.fromkeys(names))
+    change(call, call.app(app), "Removing config...", show, logs=logs, json=json, values=dict.fromkeys(names))
 
 
 def pull(
@@ -156,7 +159,11 @@ def agreed(call: Invocation, key: str) -> bool:
 
 
 def push(
-    context: typer.Context, app: AppOption = None, path: EnvPathOption = Path(".env"), json: JsonOption = False
+    context: typer.Context,
+    app: AppOption = None,
+    path: EnvPathOption = Path(".env"),
+    logs: LogsOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Set config values from a file of KEY=VALUE lines."""
     call = present(context)
@@ -164,7 +171,7 @@ def push(
     values = parse_dotenv(read_text(call.directory / path))
     if not values:
         raise BadArgument(f"{path} holds no KEY=VALUE lines")
-    change(call, name, "Creating config...", show, json=json, values=values)
+    change(call, name, "Creating config...", show, logs=logs, json=json, values=values)
 
 
 COMMANDS = {"list": list_, "set": set_, "unset": unset, "pull": pull, "push": push}

@@ -14,23 +14,37 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def deploy(call: Invocation, app: str, question: Callable[[Client], Awaitable[T]], ending: Ending) -> T:
-    """The answer, once the change is out; on a terminal the progress line says meanwhile what the rollout does."""
+def deploy(
+    call: Invocation,
+    app: str,
+    question: Callable[[Client], Awaitable[T]],
+    ending: Ending,
+    *,
+    logs: bool = False,
+) -> T:
+    """The answer, once the change is out; on a terminal the progress line says meanwhile what the rollout does.
 
-    def say(text: str) -> None:
-        ending.meanwhile = text
+    `logs` prints what new processes write, too. In a pipe without it nothing is followed, as in version 1.
+    """
 
-    async def watched(client: Client) -> T:
-        from libs.client.watching import told_meanwhile  # noqa: PLC0415 - brings aiohttp
+    async def followed(client: Client) -> T:
+        from libs.client.watching import Heard, follow_change  # noqa: PLC0415 - brings aiohttp
 
-        return await told_meanwhile(client, app, question(client), say)
+        return await follow_change(client, question, Heard(app, ending, call.screen), logs=logs)
 
-    return call.ask(watched if call.screen.lively else question, note=goes_on(app))
+    return call.ask(followed if logs or call.screen.lively else question, note=goes_on(app))
 
 
-def deploy_change(call: Invocation, app: str, label: str, change: Callable[[Client], Awaitable[str | None]]) -> None:
+def deploy_change(
+    call: Invocation,
+    app: str,
+    label: str,
+    change: Callable[[Client], Awaitable[str | None]],
+    *,
+    logs: bool = False,
+) -> None:
     """Deploy a change that makes a release, which ends the progress line where the controller names it."""
     with call.screen.progress(label) as ending:
-        release = deploy(call, app, change, ending)
+        release = deploy(call, app, change, ending, logs=logs)
         ending.text = f"done, {release}" if release else "done"
     call.screen.line()

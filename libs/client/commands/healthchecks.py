@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from libs.client.commands.deploying import deploy, deploy_change
-from libs.client.commands.options import AppOption, JsonOption
+from libs.client.commands.options import AppOption, JsonOption, LogsOption
 from libs.client.errors import BadArgument
 from libs.client.invocation import Invocation, present
 from libs.client.pairs import PROCESS_TYPE, parse_names
 from libs.client.probes import PROBES, ProbeOptions, lines, parse_probe, parse_probe_names, routed_type
-from libs.client.screen import Ending
 from libs.client.suggestions import process_types, starting_with
 
 if TYPE_CHECKING:
@@ -72,16 +71,19 @@ def meant(call: Invocation, app: str, type_: str | None) -> str:
     return routed_type(app, structure(call, app))
 
 
-def change(call: Invocation, app: str, label: str, probes: Changes, *, json: bool) -> None:
+def change(  # noqa: PLR0913 - what, and how it is told
+    call: Invocation, app: str, label: str, probes: Changes, *, logs: bool, json: bool
+) -> None:
     """Change probes, and wait until the release that this makes is out."""
 
     async def question(client: Client) -> str:
         return (await client.healthchecks.change(app, probes)).release
 
     if json:
-        deploy(call, app, question, Ending())
+        with call.screen.progress("", quiet=True) as ending:
+            deploy(call, app, question, ending, logs=logs)
     else:
-        deploy_change(call, app, label, question)
+        deploy_change(call, app, label, question, logs=logs)
 
 
 def tell(call: Invocation, app: str, *, json: bool, only: str | None = None) -> None:
@@ -146,6 +148,7 @@ def set_(  # noqa: PLR0913, PLR0917 - what Deis Workflow takes
         ),
     ] = None,
     app: AppOption = None,
+    logs: LogsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Set a probe of a process type. That makes a release, which is deployed and must pass it.
@@ -161,7 +164,7 @@ def set_(  # noqa: PLR0913, PLR0917 - what Deis Workflow takes
     name = call.app(app)
     processes = meant(call, name, type_)
 
-    change(call, name, f"Applying {field} to {processes}...", {processes: {field: wanted}}, json=json)
+    change(call, name, f"Applying {field} to {processes}...", {processes: {field: wanted}}, logs=logs, json=json)
     runs = structure(call, name)
     if runs and processes not in runs:
         others = ", ".join(sorted(runs))
@@ -169,7 +172,7 @@ def set_(  # noqa: PLR0913, PLR0917 - what Deis Workflow takes
     tell(call, name, json=json)
 
 
-def unset(
+def unset(  # noqa: PLR0913, PLR0917 - what Deis Workflow takes, and more
     context: typer.Context,
     probes: Annotated[
         list[str],
@@ -177,6 +180,7 @@ def unset(
     ],
     type_: TypeOption = None,
     app: AppOption = None,
+    logs: LogsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Remove probes of a process type: the default holds again. That makes a release, which is deployed."""
@@ -192,7 +196,7 @@ def unset(
         )
 
     label = f"Removing {', '.join(fields)} from {processes}..."
-    change(call, name, label, {processes: dict.fromkeys(fields)}, json=json)
+    change(call, name, label, {processes: dict.fromkeys(fields)}, logs=logs, json=json)
     tell(call, name, json=json)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from libs.client.commands.config import change, fetch
-from libs.client.commands.options import AppOption, JsonOption
+from libs.client.commands.options import AppOption, JsonOption, LogsOption
 from libs.client.errors import BadArgument
 from libs.client.invocation import Invocation, present
 from libs.client.pairs import PROCESS_TYPE, parse_names, parse_pairs
@@ -60,6 +60,7 @@ def set_(  # noqa: PLR0913, PLR0917 - what v1 takes
     app: AppOption = None,
     memory: MemoryFlag = False,
     cpu: CpuFlag = False,
+    logs: LogsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Limit processes by type. Memory is a number with B, K, M or G. That makes a release, which is deployed."""
@@ -68,7 +69,7 @@ def set_(  # noqa: PLR0913, PLR0917 - what v1 takes
     if cpu and (wrong := [limit for limit in wanted.values() if not limit.isdecimal()]):
         raise BadArgument(f'"{wrong[0]}" is no share of CPU: a whole number from 0 to 1024 is')
     values = {type_: int(limit) if cpu else limit for type_, limit in wanted.items()}
-    change(call, call.app(app), APPLYING, show, json=json, **{kind(memory=memory, cpu=cpu): values})
+    change(call, call.app(app), APPLYING, show, logs=logs, json=json, **{kind(memory=memory, cpu=cpu): values})
 
 
 def unset(  # noqa: PLR0913, PLR0917 - what v1 takes
@@ -77,12 +78,21 @@ def unset(  # noqa: PLR0913, PLR0917 - what v1 takes
     app: AppOption = None,
     memory: MemoryFlag = False,
     cpu: CpuFlag = False,
+    logs: LogsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Limit processes of a type no more. That makes a release, which is deployed."""
     call = present(context)
     names = parse_names(types, PROCESS_TYPE, example="the types alone, as in limits:unset web")
-    change(call, call.app(app), APPLYING, show, json=json, **{kind(memory=memory, cpu=cpu): dict.fromkeys(names)})
+    change(
+        call,
+        call.app(app),
+        APPLYING,
+        show,
+        logs=logs,
+        json=json,
+        **{kind(memory=memory, cpu=cpu): dict.fromkeys(names)},
+    )
 
 
 def kind(*, memory: bool, cpu: bool) -> str:

@@ -18,4 +18,7 @@ LimitOption = Annotated[
     int | None, typer.Option("-l", "--limit", metavar="NUMBER", help="How many to list at most (0: the default).")
 ]
 VersionArgument = Annotated[str, typer.Argument(metavar="VERSION", help="As v3.", autocompletion=release_names)]
+LogsOption = Annotated[
+    bool, typer.Option("--logs", help="Print what the new processes write, until the change is out.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -9,7 +9,7 @@ import typer
 
 from libs.client.commands.deploying import deploy
 from libs.client.commands.listing import shown
-from libs.client.commands.options import AppOption, JsonOption, LimitOption
+from libs.client.commands.options import AppOption, JsonOption, LimitOption, LogsOption
 from libs.client.errors import BadArgument
 from libs.client.invocation import Invocation, present
 from libs.client.pairs import parse_formation, parse_process
@@ -57,15 +57,21 @@ def fetch(call: Invocation, app: str, most: int) -> Page[Process]:
     return call.ask(question)
 
 
-def at_work(
-    call: Invocation, app: str, doing: str, question: Callable[[Client], Awaitable[T]], *, quiet: bool = False
+def at_work(  # noqa: PLR0913 - what, and how it is told
+    call: Invocation,
+    app: str,
+    doing: str,
+    question: Callable[[Client], Awaitable[T]],
+    *,
+    logs: bool = False,
+    quiet: bool = False,
 ) -> T:
     """v1's two lines round slow work: `Scaling processes... but first, coffee!` and `done in 3s`."""
     drink = call.environment.get("DEIS_DRINK_OF_CHOICE") or "coffee"
     if not quiet:
         call.screen.line(f"{doing} processes... but first, {drink}!")
     with call.screen.progress("", quiet=quiet) as ending:
-        result = deploy(call, app, question, ending)
+        result = deploy(call, app, question, ending, logs=logs)
         ending.text = "done in {seconds}s"
     return result
 
@@ -89,6 +95,7 @@ def scale(
         typer.Argument(metavar="TYPE=NUMBER", help="As web=3 worker=0.", autocompletion=process_counts),
     ],
     app: AppOption = None,
+    logs: LogsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Run so many processes of each named type; others stay as they are."""
@@ -98,7 +105,7 @@ def scale(
     async def question(client: Client) -> None:
         await client.processes.scale(name, counts)
 
-    at_work(call, name, "Scaling", question, quiet=json)
+    at_work(call, name, "Scaling", question, logs=logs, quiet=json)
     show_now(call, name, json=json)
 
 
@@ -120,6 +127,7 @@ def restart(
         ),
     ] = None,
     app: AppOption = None,
+    logs: LogsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Replace processes by new ones of the same release, without a gap."""
@@ -133,7 +141,7 @@ def restart(
             raise BadArgument(f"{name} has no process {process}: see `deis ps -a {name}`")
         return replaced
 
-    replaced = at_work(call, name, "Restarting", question, quiet=json)
+    replaced = at_work(call, name, "Restarting", question, logs=logs, quiet=json)
     if not replaced and not json:
         call.screen.line("Could not find any processes to restart")
     else:

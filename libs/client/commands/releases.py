@@ -8,7 +8,7 @@ import typer
 
 from libs.client.commands.deploying import deploy
 from libs.client.commands.listing import shown
-from libs.client.commands.options import AppOption, JsonOption, LimitOption, VersionArgument
+from libs.client.commands.options import AppOption, JsonOption, LimitOption, LogsOption, VersionArgument
 from libs.client.errors import NotOut
 from libs.client.evidence import first_asked, instance_lines, offset, outcome, progress
 from libs.client.invocation import Invocation, present
@@ -131,6 +131,7 @@ def rollback(
         ),
     ] = None,
     app: AppOption = None,
+    logs: LogsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Go back to an earlier release's build and config, as a new release. As in `rollback v3`."""
@@ -141,7 +142,7 @@ def rollback(
 
     label = "Rolling back one release..." if number is None else f"Rolling back to v{number}..."
     with call.screen.progress(label, quiet=json) as ending:
-        made = deploy(call, name, question, ending)
+        made = deploy(call, name, question, ending, logs=logs)
         ending.text = f"done, v{made}"
     if json:
         call.screen.json({"version": made})

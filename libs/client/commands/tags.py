@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from libs.client.commands.config import change, fetch
-from libs.client.commands.options import AppOption, JsonOption
+from libs.client.commands.options import AppOption, JsonOption, LogsOption
 from libs.client.invocation import Invocation, present
 from libs.client.pairs import TAG, parse_names, parse_pairs
 from libs.client.suggestions import tag_names
@@ -40,23 +40,25 @@ def set_(
     context: typer.Context,
     tags: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="As disk=ssd.")],
     app: AppOption = None,
+    logs: LogsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Run processes on nodes with these tags alone. That makes a release, which is deployed."""
     call = present(context)
-    change(call, call.app(app), APPLYING, show, json=json, tags=parse_pairs(tags, TAG, example="disk=ssd"))
+    change(call, call.app(app), APPLYING, show, logs=logs, json=json, tags=parse_pairs(tags, TAG, example="disk=ssd"))
 
 
 def unset(
     context: typer.Context,
     keys: Annotated[list[str], typer.Argument(metavar="KEY", help="As disk.", autocompletion=tag_names)],
     app: AppOption = None,
+    logs: LogsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Ask for these tags no more. That makes a release, which is deployed."""
     call = present(context)
     names = parse_names(keys, TAG, example="the keys alone, as in tags:unset disk")
-    change(call, call.app(app), APPLYING, show, json=json, tags=dict.fromkeys(names))
+    change(call, call.app(app), APPLYING, show, logs=logs, json=json, tags=dict.fromkeys(names))
 
 
 COMMANDS = {"list": list_, "set": set_, "unset": unset}

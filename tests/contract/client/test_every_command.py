@@ -118,8 +118,8 @@ IN_JSON = [line for line in PIPED if "json" in inspect.signature(FUNCTIONS[line.
 
 @pytest.mark.parametrize("line", IN_JSON)
 async def test_with_json_it_is_json_and_nothing_else(world: Deis, line: str) -> None:
-    words = shlex.split(filled(line, world))
-    told = await world(*words, "--json")
+    name, *words = shlex.split(filled(line, world))
+    told = await world(name, "--json", *words)
     decoder = json.JSONDecoder()
     text, documents = told.out.strip(), 0
     while text:

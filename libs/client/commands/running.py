@@ -1,0 +1,54 @@
+"""`deis run`: a command in a new container of an application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from libs.client.commands.options import AppOption, JsonOption
+from libs.client.invocation import present
+
+if TYPE_CHECKING:
+    from libs.client.api.client import Client
+    from libs.client.api.runs import Ran
+
+LAST_EXIT_STATUS = 255  # of a process; a higher number would come out as another
+
+
+def run(
+    context: typer.Context,
+    command: Annotated[
+        list[str], typer.Argument(metavar="[--] COMMAND...", help="A line for the shell; joined by spaces.")
+    ],
+    app: AppOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Run a command in a new container with the application's image and config, and exit as it does.
+
+    All behind the first word that is no option belongs to the command: quote what the shell there is to read, as in
+    `deis run 'ls $HOME | wc -l'`.
+    """
+    call = present(context)
+    name, line = call.app(app), " ".join(command)
+    if not json:
+        call.screen.line(f"Running '{call.screen.visible(line)}'...")
+        call.screen.flush()
+
+    async def question(client: Client) -> Ran:
+        return await client.runs.run(name, line)
+
+    goes_on = (
+        f"The command goes on to its end in its container, or to the controller's time limit for it:"
+        f" `deis logs -a {name}` has its output, `deis events -a {name}` tells its exit code."
+    )
+    ran = call.ask(question, note=goes_on)
+    if json:
+        call.screen.json({"exit_code": ran.exit_code, "output": ran.output})
+    else:
+        call.screen.output(ran.output)
+    return ran.exit_code if 0 <= ran.exit_code <= LAST_EXIT_STATUS else LAST_EXIT_STATUS
+
+
+# What looks like an option behind the command's first word is the command's.
+vars(run)["context_settings"] = {"allow_interspersed_args": False}
