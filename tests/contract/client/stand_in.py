@@ -212,8 +212,8 @@ class StandIn:
                 answer = {"app": name, "settings": {**DEFAULTS, **app["settings"]}, "defaults": DEFAULTS}
                 return web.json_response(answer, status=200 if method == "GET" else 201)
             case "POST", ["run"]:
-                first, _, rest = body["command"].partition(" ")
-                return web.json_response([int(rest) if first == "exit" else 0, f"ran {body['command']}\n"])
+                first, _, code = body["command"].partition(" ")
+                return web.json_response([int(code) if first == "exit" else 0, f"ran {body['command']}\n"])
             case "POST", ["releases", *which, "cancel"]:
                 version = int(which[0][1:]) if which else len(app["releases"])
                 return web.json_response({"version": version, "back_to": version - 1})

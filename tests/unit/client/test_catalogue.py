@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from libs.client import guide
-from libs.client.catalogue import ABSENT, GROUPS, SHORTCUTS, Group, all_names, commands_in, group_of
+from libs.client.catalogue import GROUPS, SHORTCUTS, Group, commands_in, group_of
 from libs.client.command import unknown
 from libs.client.plugins import plugin_for
 from libs.client.screen import Screen
@@ -39,10 +39,6 @@ def test_a_bare_group_is_its_listing() -> None:
     assert "auth" not in commands_in(GROUPS["auth"])
 
 
-def test_what_is_said_to_be_absent_is_absent() -> None:
-    assert not ABSENT & set(all_names())
-
-
 def test_the_guide_names_every_group_and_shortcut() -> None:
     out = io.StringIO()
     guide.show_guide(Screen(out, out, {}))
@@ -62,11 +58,6 @@ def test_a_groups_guide_names_its_commands() -> None:
 )
 def test_a_typing_error_is_answered_with_what_may_be_meant(typed: str, meant: str) -> None:
     assert f"`deis {meant}`" in unknown(typed)
-
-
-@pytest.mark.parametrize("name", ["run", "apps:run"])
-def test_a_command_of_version_1_that_is_absent_is_told_so(name: str) -> None:
-    assert "not part of this version" in unknown(name)
 
 
 def test_a_plugin_is_an_executable_on_the_path(tmp_path: Path) -> None:
