@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from libs.keyspace import BadKey, Keyspace
@@ -79,6 +80,12 @@ class Accounts:
         """
         present = await self.find(user.username)
         return present is not None and present.is_active and _same(present, user)
+
+    async def undo_if_gone(self, user: User, undo: Callable[[], Awaitable[object]]) -> None:
+        """Undo what this account just wrote for itself if it was cancelled meanwhile, and raise `NotAuthenticated`."""
+        if not await self.still(user):
+            await undo()
+            raise NotAuthenticated(UNKNOWN)
 
     async def login(self, body: Body, address: str) -> str:
         """A new token for who gives a name and its password. Earlier ones stay valid: only their hashes are known.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 
 from aiohttp import web
 
@@ -15,7 +16,7 @@ from services.controller import course, shapes
 from services.controller.access import may_own, may_see
 from services.controller.accounts import UNKNOWN
 from services.controller.controller import Call, Controller, Resource, Route
-from services.controller.errors import BadFields, Forbidden, NotAuthenticated, NotFound
+from services.controller.errors import BadFields, Forbidden, NotFound
 from services.controller.fields import UNIQUE, Fields
 from services.controller.formation import read_structure
 from services.controller.hostnames import fqdn
@@ -63,9 +64,7 @@ class AppsResource(Resource):
         tries = [app_id] if app_id else [random_app_id() for _ in range(TRIES)]
         for name in tries:
             if not self._claimed(name) and (app := await self._try(name, call.user.username, structure)):
-                if not await self._c.accounts.still(call.user):
-                    await self._begin_to_destroy(app)
-                    raise NotAuthenticated(UNKNOWN)
+                await self._c.accounts.undo_if_gone(call.user, partial(self._begin_to_destroy, app))
                 await self._c.events.record(app, "created", app.owner, initial(app.owner), release=1)
                 location = str(call.request.url.with_path(f"/v1/apps/{app.id}").with_query(None))
                 return as_json(self._shape(app), status=201, headers={"Location": location})

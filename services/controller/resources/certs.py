@@ -102,6 +102,7 @@ class CertsResource(Resource):
             if present is None or present.document.key != cert.key:
                 raise BadFields(common_name=UNIQUE) from error
             revision = present.revision  # our own put, answered twice
+        await self._c.accounts.undo_if_gone(call.user, lambda: self._certs.delete(name, expect=revision))
         await self._c.picture.certs.reach(revision)
         log.info("a certificate was added", common_name=name, by=cert.owner, expires=shapes.date(cert.expires))
         return as_json(shapes.of_cert(cert), status=201)

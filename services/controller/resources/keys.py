@@ -84,6 +84,7 @@ class KeysResource(Resource):
             if present is None or present.document.uuid != record.uuid:
                 raise BadFields(public=UNIQUE) from error
             revision = present.revision  # our own put, answered twice
+        await self._c.accounts.undo_if_gone(call.user, lambda: self._keys.delete(key.sha256, expect=revision))
         await self._refuse_second(record, key.sha256, revision)
         await self._c.picture.keys.reach(revision)
         return as_json(shapes.of_key(record), status=201)

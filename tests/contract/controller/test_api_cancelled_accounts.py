@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 import pytest
 
 from libs.keyspace.document import now
@@ -11,8 +14,15 @@ from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
 from libs.store.store import ANY, Expected, Lease
 from tests.support.api import Answer, Api, Client
+from tests.support.certificates import make_certificate
+from tests.support.ssh import make_public_key
 
 CANCEL = "/v1/auth/cancel/"
+
+
+def sha256_of(public: str) -> str:
+    """Of the key's blob."""
+    return hashlib.sha256(base64.b64decode(public.split()[1])).hexdigest()
 
 
 class Stumbling(MemoryStore):
@@ -228,6 +238,22 @@ async def test_who_is_being_cancelled_makes_no_app(api: Api, admin: Client, memb
     assert (await member("POST", "/v1/apps", {"id": "mine"})).status == 401
     stored = await Shelf(api.store, api.controller.keyspace.apps).get("mine")
     assert stored is None or stored.document.state == "destroying"
+
+
+async def test_who_is_being_cancelled_brings_no_key(api: Api, admin: Client, member: Client, store: Stumbling) -> None:
+    public = make_public_key("home")
+    await cancelled_meanwhile(api, store, api.controller.keyspace.keys.key(sha256_of(public)))
+    assert (await member("POST", "/v1/keys", {"id": "home", "public": public})).status == 401
+    assert (await store.list("/deis/keys/")).entries == ()
+
+
+async def test_who_is_being_cancelled_brings_no_certificate(
+    api: Api, admin: Client, member: Client, store: Stumbling
+) -> None:
+    made = make_certificate("c.d", ["c.d"])
+    await cancelled_meanwhile(api, store, api.controller.keyspace.certs.key("c.d"))
+    assert (await member("POST", "/v1/certs", {"certificate": made.pem, "key": made.key})).status == 401
+    assert (await store.list("/deis/certs/")).entries == ()
 
 
 async def test_who_is_being_cancelled_gets_no_token(api: Api, admin: Client, member: Client, store: Stumbling) -> None:
