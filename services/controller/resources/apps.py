@@ -14,7 +14,6 @@ from libs.store.shelf import Shelf
 from libs.web import as_json
 from services.controller import course, shapes
 from services.controller.access import may_own, may_see
-from services.controller.accounts import UNKNOWN
 from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import BadFields, Forbidden, NotFound
 from services.controller.fields import UNIQUE, Fields
