@@ -17,6 +17,12 @@ def home_of(environment: Mapping[str, str]) -> Path:
     return Path(home) if home else Path.home()
 
 
+def expanded(text: str | Path, environment: Mapping[str, str]) -> Path:
+    """A path as a user types it, `~` being the home."""
+    first, *rest = Path(text).parts or (".",)
+    return home_of(environment).joinpath(*rest) if first == "~" else Path(text)
+
+
 def read_text(path: Path) -> str:
     """A small text file in UTF-8; `BadArgument` says why it cannot be read."""
     try:

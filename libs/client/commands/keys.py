@@ -10,7 +10,7 @@ import typer
 from libs.client.commands.listing import shown
 from libs.client.commands.options import JsonOption, LimitOption
 from libs.client.errors import BadArgument
-from libs.client.files import home_of
+from libs.client.files import expanded, home_of
 from libs.client.invocation import Invocation, present
 from libs.client.sshkeys import PublicKey, own_public_keys, read_public_key, shortened
 from libs.client.suggestions import key_names
@@ -55,7 +55,7 @@ def add(
     """Add an SSH key, to push with. As in `keys:add ~/.ssh/id_ed25519.pub`."""
     call = present(context)
     call.profile()
-    key = choose(call) if file is None else read_public_key(call.directory / file.expanduser())
+    key = choose(call) if file is None else read_public_key(call.directory / expanded(file, call.environment))
 
     async def question(client: Client) -> Key:
         return await client.keys.add(name or key.name, key.public)
@@ -83,7 +83,7 @@ def choose(call: Invocation) -> PublicKey:
     path = call.prompts.line("Enter the path to the pubkey file", option=option).strip()
     if not path:
         raise BadArgument(f"no key given: use {option}")
-    return read_public_key(call.directory / Path(path).expanduser())
+    return read_public_key(call.directory / expanded(path, call.environment))
 
 
 def remove(
