@@ -56,7 +56,7 @@ class Designations:
     async def seal_with(self, key_id: str, before: Designation) -> None:
         """Have every controller seal with this key from now on; raises `StaleRevision` where it was changed since."""
         try:
-            await self._shelf.put(PlatformSetting(value=key_id), SEALS, expect=before.revision)
+            await self._shelf.put(PlatformSetting(value=key_id), SEALS, expect=before.revision or ABSENT)
         except StaleRevision:
             if (await self.read()).seals != key_id:  # else it was our own put, answered twice
                 raise

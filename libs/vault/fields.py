@@ -15,12 +15,16 @@ Parts = tuple[str, ...]
 
 @dataclass(frozen=True)
 class SealedField:
-    """One field of a collection's records. `place` is None for a record whose field is not sealed."""
+    """One field of a collection's records. `place` is None for a record whose field is not sealed.
+
+    `blank` is the text that stands for a lost one; without it, the record is nothing without its secret.
+    """
 
     collection: str
     field: str  # dotted
     place: Callable[[Parts], str | None]
     title: str  # for people; of the record's fields, and `{parts}`
+    blank: str | None = None
 
     def of(self, document: Document) -> Sealed | None:
         """The sealed text; None where there is none."""
@@ -51,6 +55,7 @@ SEALED = (
         "config.values",
         place=lambda parts: parts[0],
         title="config of {record.app} v{record.number}",
+        blank="{}",
     ),
     SealedField(
         "certs",

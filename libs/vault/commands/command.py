@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 import uvloop
 from pydantic import ValidationError
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from libs.daemon import Settings, logs
 from libs.daemon.supervision import leaves
 from libs.store import StaleRevision, StoreError
-from libs.vault.commands import backup, retire, rotate, status
+from libs.vault.commands import backup, retire, rotate, status, write_off
 from libs.vault.commands.desk import Desk, Refused, warn
 from libs.vault.vault import SealBroken
 
@@ -20,19 +21,22 @@ PROGRAM = "deis-daemon vault"
 
 Command = Callable[[Desk, argparse.Namespace], Awaitable[int]]
 
+HOST_ENVIRONMENT = Path("/etc/deis/deis.env")  # what systemd gives the daemons; our own environment goes before it
+
 ABOUT = """\
 Config values, certificates' private keys and the builder's key are sealed in etcd. The keys that open them are in one
 file on each host that needs them (controllers, routers), <DEIS_HOME>/secrets/config.key, and never in etcd. Run it as
-the daemons' user or as root, with their settings (DEIS_HOME, DEIS_STORE_ENDPOINTS, …)."""
+the daemons' user or as root. Settings (DEIS_HOME, DEIS_STORE_ENDPOINTS, …) come from the environment, else from
+/etc/deis/deis.env."""
 
 
 def main(argv: Sequence[str]) -> int:
     """Do one command; returns the exit status."""
     asked = parser().parse_args(argv)
     try:
-        settings = Settings()
+        settings = Settings(_env_file=HOST_ENVIRONMENT)
         logs.configure("error", settings.log_format)
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, OSError) as error:
         warn(f"a setting is wrong: {error}")
         return 1
     try:
@@ -46,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     """The commands with their help."""
     whole = argparse.ArgumentParser(prog=PROGRAM, description=ABOUT)
     commands = whole.add_subparsers(required=True, metavar="COMMAND", title="commands")
-    for module in (status, rotate, backup.Backup, backup.Restore, retire):
+    for module in (status, rotate, backup.Backup, backup.Restore, retire, write_off):
         one = commands.add_parser(module.NAME, help=module.HELP, description=module.ABOUT)
         module.declare(one)
         one.set_defaults(do=module.do)

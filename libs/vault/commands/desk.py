@@ -90,6 +90,16 @@ def warn(*lines: str) -> None:
     sys.stderr.flush()
 
 
+def confirm(what: str, question: str) -> None:
+    """Raise `Refused` unless somebody at a terminal says yes."""
+    if not sys.stdin.isatty():
+        raise Refused(f"{what}: say so with `--yes`")
+    sys.stderr.write(f"{what}. {question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise Refused("nothing was changed")
+
+
 def listed(names: Iterable[str]) -> list[str]:
     """Some names, a line each, and how many more there are."""
     every = list(names)
@@ -111,7 +121,7 @@ def told(nodes: Mapping[str, list[str]]) -> str:
     return ", ".join(f"{node} ({', '.join(services)})" for node, services in nodes.items())
 
 
-def carry(nodes: Mapping[str, list[str]]) -> list[str]:
+def carry(nodes: Iterable[str]) -> list[str]:
     """The commands that bring this host's keys to others."""
     return [f"  deis-daemon vault backup - | ssh {node} deis-daemon vault restore -" for node in nodes]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-from libs.vault.commands.desk import Desk, Refused, listed, say
+from libs.vault.commands.desk import Desk, Refused, confirm, listed, say
 
 NAME = "retire"
 HELP = "take an old key out of this host's file, if no secret takes it any more"
@@ -43,18 +42,10 @@ async def do(desk: Desk, asked: argparse.Namespace) -> int:
     if inventory.unread:
         raise Refused("\n".join(["some records cannot be read, and may take it:", *listed(inventory.unread)]))
     if not asked.yes:
-        _ask(key_id)
+        confirm(
+            f"Key {key_id} would be gone from this host, and backups of etcd that take it open no more", "Take it out?"
+        )
     await desk.designations.give_up(key_id)
     desk.file.change(lambda keys: {name: key for name, key in keys.items() if name != key_id})
     say(f"Key {key_id} is no longer in {desk.file.path}. Other hosts have files of their own.")
     return 0
-
-
-def _ask(key_id: str) -> None:
-    """Raise `Refused` unless somebody there says yes."""
-    if not sys.stdin.isatty():
-        raise Refused(f"key {key_id!r} would be gone from this host for good: say so with `--yes`")
-    sys.stderr.write(f"Backups of etcd that take {key_id} will not open any more here. Take it out? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise Refused("nothing was changed")

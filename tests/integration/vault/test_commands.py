@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from libs.keyspace import Sealed
-from libs.keyspace.records import Release
+from libs.keyspace.document import now
+from libs.keyspace.records import Cert, Release
 from libs.store.shelf import Shelf
 from libs.vault import LiveVault
 from libs.vault.keyfile import new_key, write_keys
@@ -299,6 +300,43 @@ async def test_what_root_writes_belongs_to_whom_the_home_belongs_to(filled: Worl
     assert (await two.vault("restore", "-", stdin=(await one.vault("backup", "-")).out)).status == 0
     for path in (two.file.path, two.file.path.parent):
         assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12346)
+
+
+async def test_what_a_lost_key_sealed_is_given_up_only_when_no_host_has_it(filled: World, one: Host, two: Host) -> None:
+    lost = key_of(one)
+    async with filled.api(one) as api:
+        vault = api.controller.vault
+        sealed = vault.seal_text("cert:www.example.org", "PRIVATE")
+        cert = Cert(
+            common_name="www.example.org", owner="ann", certificate="PEM", key=sealed, expires=now(), created=now()
+        )
+        await Shelf(filled.store, filled.keyspace.certs).create(cert, "www.example.org")
+    await filled.announce(two, "router", lost)
+    one.file.path.unlink()
+    refused = await one.vault("write-off", "--yes")
+    assert refused.status == 1
+    assert f"two (router) has keys that lack here ({lost})" in refused.err
+    await filled.announce(two, "router")
+    refused = await one.vault("write-off")
+    assert refused.status == 1
+    assert "They would be given up for good: say so with `--yes`" in refused.err
+    assert not one.file.path.exists()
+
+    said = await one.vault("write-off", "--yes")
+
+    assert said.status == 0, said
+    assert "config of hello v3" in said.out
+    assert "private key of the certificate www.example.org" in said.out
+    assert key_of(one) != lost
+    status = await one.vault("status")
+    assert status.status == 0, status
+    assert "3 (3 configs of releases); 3 open here" in status.out
+    async with filled.api(one) as api:
+        logged_in = await api.client("POST", "/v1/auth/login/", {"username": "admin", "password": "opensesame"})
+        admin = api.client.with_token(logged_in.json["token"])
+        assert (await admin("POST", "/v1/apps/hello/config", {"values": {"A": "1"}})).status == 201
+        assert (await admin("GET", "/v1/apps/hello/config")).json["values"] == {"A": "1"}
+    assert "there is nothing to write off" in (await one.vault("write-off")).out
 
 
 def test_a_key_lives_from_host_to_host_until_it_is_retired(filled: World, one: Host, two: Host) -> None:

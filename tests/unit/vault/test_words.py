@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from libs.daemon import command as daemons
+from libs.vault.commands import command
 from libs.vault.commands.command import parser
+from libs.vault.keyfile import KeyFile, new_key
 
-COMMANDS = ("status", "rotate", "backup", "restore", "retire")
+COMMANDS = ("status", "rotate", "backup", "restore", "retire", "write-off")
 
 
 def test_the_daemons_command_hands_over_and_its_help_tells_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,6 +38,21 @@ def test_what_cannot_be_understood_ends_with_status_2(words: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         daemons.main(["vault", *words])
     assert ended.value.code == 2
+
+
+def test_the_hosts_settings_are_taken_and_the_environment_goes_before_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    KeyFile(tmp_path / "secrets" / "config.key").change(lambda _: new_key())
+    host = tmp_path / "deis.env"
+    host.write_text(f"# a host's\nDEIS_HOME={tmp_path}\nDEIS_STORE=etcd3\nDEIS_STORE_PREFIX=wrong\n")
+    monkeypatch.setattr(command, "HOST_ENVIRONMENT", host)
+    monkeypatch.setenv("DEIS_STORE", "memory")
+    monkeypatch.setenv("DEIS_STORE_PREFIX", "/right")
+    with pytest.raises(SystemExit) as ended:
+        daemons.main(["vault", "backup", "-"])
+    assert ended.value.code == 0
+    assert next(iter(KeyFile(tmp_path / "secrets" / "config.key").read())) in capsys.readouterr().out
 
 
 def test_a_wrong_setting_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
