@@ -161,6 +161,6 @@ def probe(url: str, *, host: str) -> str:
             return ""
     except urllib.error.HTTPError as error:
         with error:
-            return error.read(300).decode(errors="replace").strip() or str(error)
+            return error.read(1000).decode(errors="replace").strip() or str(error)
     except OSError as error:
         return str(error)
