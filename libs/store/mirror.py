@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
@@ -14,6 +13,7 @@ import structlog
 
 from libs.keyspace import BadKey, BadRecord, Collection, Document
 from libs.store.errors import HistoryLost, StoreUnavailable
+from libs.store.held import Held, Moved, Packed, Turn, Turns, Whole
 from libs.store.shelf import Stored, read
 from libs.store.store import Batch, Entry, Listing, Store
 
@@ -21,17 +21,11 @@ D = TypeVar("D", bound=Document)
 
 FIRST_PAUSE = 0.02  # seconds after a broken watch; doubled up to LONGEST_PAUSE, each with jitter
 LONGEST_PAUSE = 1.0
+LONG = 256  # changes, of which not all documents are read at once
+
+__all__ = ["Mirror", "Moved"]
 
 log = structlog.get_logger("mirror")
-
-
-@dataclass(frozen=True)
-class Moved(Generic[D]):
-    """One changed record: `old` is None when it is new, `new` when it was deleted."""
-
-    parts: tuple[str, ...]
-    old: D | None
-    new: D | None
 
 
 class Mirror(Generic[D]):
@@ -39,14 +33,16 @@ class Mirror(Generic[D]):
 
     While the store is away it holds what it had. A record that vanished is reported only from the watch, or by the
     difference of two complete lists. A value that is no record is named in `bad`; the last good one stays in its place.
+
+    With `recent`, it holds values packed as they are stored, and only so many documents beside them; see `held`.
     """
 
-    def __init__(self, store: Store, collection: Collection[D], *under: str) -> None:
+    def __init__(self, store: Store, collection: Collection[D], *under: str, recent: int | None = None) -> None:
         self._store = store
         self._collection = collection
         self._prefix = collection.under(*under)
-        self._held: dict[str, tuple[Stored[D], int]] = {}  # by key, with a hash of the stored value
-        self._keys: list[str] | None = []  # sorted; None when it must be sorted again
+        self._held: Held[D] = Whole() if recent is None else Packed(collection, recent)
+        self._keys: list[str] = []  # sorted
         self._bad: dict[str, str] = {}
         self._callbacks: list[Callable[[Sequence[Moved[D]]], None]] = []
         self._complete = asyncio.Event()
@@ -81,17 +77,15 @@ class Mirror(Generic[D]):
 
     def stored(self, *parts: str | int) -> Stored[D] | None:
         """The document with its revision."""
-        held = self._held.get(self._collection.key(*parts))
-        return held[0] if held else None
+        return self._held.get(self._collection.key(*parts))
 
     def items(self, *under: str | int) -> list[tuple[tuple[str, ...], D]]:
         """The documents below these components with their own components, sorted by key."""
-        if self._keys is None:
-            self._keys = sorted(self._held)
         prefix = self._collection.under(*under)
         first = bisect_left(self._keys, prefix)
         last = bisect_left(self._keys, prefix[:-1] + "0", lo=first)  # "0" is what follows "/"
-        return [(stored.parts, stored.document) for stored, _ in map(self._held.__getitem__, self._keys[first:last])]
+        found = map(self._held.get, self._keys[first:last])
+        return [(stored.parts, stored.document) for stored in found if stored is not None]
 
     async def run(self) -> None:
         """Keep it so, for ever."""
@@ -119,26 +113,26 @@ class Mirror(Generic[D]):
 
     def _apply_listing(self, listing: Listing) -> None:
         present = {entry.key for entry in listing.entries}
-        moved = [self._take_away(key) for key in sorted((self._held.keys() | self._bad.keys()) - present)]
-        moved += [self._take(entry) for entry in listing.entries]
+        gone = [key for key in self._keys if key not in present]
+        for key in self._bad.keys() - present:
+            del self._bad[key]
+        turns = [*map(self._take_away, gone), *map(self._take, listing.entries)]
         self.revision = listing.revision
         first = not self.complete
         self._complete.set()
-        changes = [change for change in moved if change is not None]
-        if changes or first:
-            self._tell(changes)
+        changed = [turn for turn in turns if turn is not None]
+        if changed or first:
+            self._tell(self._moves(changed))
 
     def _apply_batch(self, batch: Batch) -> None:
-        moved = [self._take(change.entry) if change.entry else self._take_away(change.key) for change in batch.changes]
+        turns = [self._take(change.entry) if change.entry else self._take_away(change.key) for change in batch.changes]
         self.revision = batch.revision
-        if changes := [change for change in moved if change is not None]:
-            self._tell(changes)
+        if changed := [turn for turn in turns if turn is not None]:
+            self._tell(self._moves(changed))
 
-    def _take(self, entry: Entry) -> Moved[D] | None:
+    def _take(self, entry: Entry) -> Turn | None:
         """Hold an entry; None when it is held already, or is no record."""
-        held = self._held.get(entry.key)
-        mark = hash(entry.value)
-        if held and (held[0].revision, held[1]) == (entry.revision, mark):
+        if self._held.is_same(entry):
             self._bad.pop(entry.key, None)
             return None
         try:
@@ -149,19 +143,24 @@ class Mirror(Generic[D]):
             self._bad[entry.key] = str(error)
             return None
         self._bad.pop(entry.key, None)
-        if held is None:
-            self._keys = None
-        self._held[entry.key] = (stored, mark)
-        return Moved(stored.parts, held[0].document if held else None, stored.document)
+        old = self._held.form(entry.key)
+        if old is None:
+            insort(self._keys, entry.key)
+        return entry.key, stored.parts, old, self._held.take(entry, stored)
 
-    def _take_away(self, key: str) -> Moved[D] | None:
+    def _take_away(self, key: str) -> Turn | None:
         """Hold an entry no more; None when none was held."""
         self._bad.pop(key, None)
-        held = self._held.pop(key, None)
-        if held is None:
+        old = self._held.form(key)
+        if old is None:
             return None
-        self._keys = None
-        return Moved(held[0].parts, held[0].document, None)
+        self._held.drop(key)
+        del self._keys[bisect_left(self._keys, key)]
+        return key, self._collection.parse(key), old, None
+
+    def _moves(self, turns: Sequence[Turn]) -> Sequence[Moved[D]]:
+        moves = Turns(self._held, turns)
+        return moves if len(moves) > LONG else list(moves)
 
     def _tell(self, changes: Sequence[Moved[D]]) -> None:
         for callback in self._callbacks:

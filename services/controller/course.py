@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from libs.keyspace.records import Alarm, App, Evidence, InstanceEvidence, Release, Rollout, RouterEvidence
+from services.controller.outlines import Outline
 from services.controller.shapes import Shape
 
 NOT_BEGUN = "the deployer to begin"
@@ -24,7 +25,7 @@ class Stage:
         return self.phase in {None, "done", "failed", "superseded", "cancelled"}
 
 
-def stage(app: App, release: Release | None, rollout: Rollout | None) -> Stage:
+def stage(app: App, release: Release | None, rollout: Rollout | Outline | None) -> Stage:
     """The stage of a release; one that is wanted and has a build is under way before its record is there."""
     if rollout is not None:
         return Stage(rollout.phase, rollout.waiting)
@@ -103,7 +104,7 @@ def of_alarm(alarm: Alarm) -> Shape:
     }
 
 
-def of_app(at: Stage, release: int, rollout: Rollout | None) -> Shape:
+def of_app(at: Stage, release: int, rollout: Rollout | Outline | None) -> Shape:
     """What an app tells of what it runs: what is wrong, and the rollout that is under way."""
     alarms = sorted(rollout.alarms.values(), key=lambda alarm: (alarm.since, alarm.about)) if rollout else []
     under_way: Shape = {"release": f"v{release}", "phase": at.phase, "waiting": at.waiting}

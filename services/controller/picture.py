@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from libs.keyspace import Collection, Document, Keyspace
-from libs.keyspace.records import Build, Instance, Release, Rollout
+from libs.keyspace import Document, Keyspace
+from libs.keyspace.records import Build, Domain, Instance, Release, Rollout
 from libs.store import Store
-from libs.store.mirror import Mirror, Moved
+from libs.store.mirror import Mirror
 from services.controller.errors import NotReady
+from services.controller.mirrors import RECENT, Mirrors
+from services.controller.outlines import Outline
+from services.controller.ranked import Population, Ranked, by_age, by_name, by_number
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
@@ -22,8 +25,8 @@ STALE_AFTER = 5.0  # seconds without a standing watch before reads are refused
 class Awaited(Generic[D]):
     """A mirror, and those who wait for something in it."""
 
-    def __init__(self, store: Store, collection: Collection[D], *under: str) -> None:
-        self.mirror = Mirror(store, collection, *under)
+    def __init__(self, mirror: Mirror[D]) -> None:
+        self.mirror = mirror
         self._waiting: set[asyncio.Event] = set()
         self.mirror.on_change(lambda _: self.ring())
 
@@ -56,46 +59,49 @@ class Picture:
     """Every collection that the API reads."""
 
     def __init__(self, store: Store, keyspace: Keyspace) -> None:
-        self.platform = Awaited(store, keyspace.platform)
-        self.users = Awaited(store, keyspace.users)
-        self.tokens = Awaited(store, keyspace.tokens)
-        self.keys = Awaited(store, keyspace.keys)
-        self.certs = Awaited(store, keyspace.certs)
-        self.apps = Awaited(store, keyspace.apps)
-        self.builds = Awaited(store, keyspace.builds)
-        self.releases = Awaited(store, keyspace.releases)
-        self.rollouts = Awaited(store, keyspace.rollouts)
-        self.domains = Awaited(store, keyspace.domains)
-        self.instances = Awaited(store, keyspace.instances)
-        self.health = Awaited(store, keyspace.health)
-        self.retiring = Awaited(store, keyspace.retiring)
-        self.log_ends = Awaited(store, keyspace.log_ends)
-        self.nodes = Awaited(store, keyspace.nodes)
-        self.loggers = Awaited(store, keyspace.mesh, "logger")
-        self._instances_of: dict[str, dict[tuple[str, ...], Instance]] = {}  # by app uuid
-        self._runs_of: dict[str, dict[tuple[str, ...], Instance]] = {}  # one-off runs, by app uuid
-        self.instances.mirror.on_change(self._sort_instances)
+        self.mirrors = Mirrors.of(store, keyspace)
+        self.platform = Awaited(Mirror(store, keyspace.platform))
+        self.users = Awaited(Mirror(store, keyspace.users))
+        self.tokens = Awaited(Mirror(store, keyspace.tokens))
+        self.keys = Awaited(Mirror(store, keyspace.keys))
+        self.certs = Awaited(Mirror(store, keyspace.certs))
+        self.apps = Awaited(self.mirrors.apps)
+        self.builds = Awaited(Mirror(store, keyspace.builds, recent=RECENT))
+        self.releases = Awaited(Mirror(store, keyspace.releases, recent=RECENT))
+        self.rollouts = Awaited(self.mirrors.rollouts)
+        self.domains = Awaited(Mirror(store, keyspace.domains, recent=RECENT))
+        self.instances = Awaited(self.mirrors.instances)
+        self.health = Awaited(self.mirrors.health)
+        self.retiring = Awaited(self.mirrors.retiring)
+        self.log_ends = Awaited(self.mirrors.log_ends)
+        self.nodes = Awaited(self.mirrors.nodes)
+        self.loggers = Awaited(Mirror(store, keyspace.mesh, "logger"))
+        self._awaited = {name: value for name, value in vars(self).items() if isinstance(value, Awaited)}
+        self._releases = Ranked(self.releases.mirror, by_number, self.release)
+        self._builds = Ranked(self.builds.mirror, by_age, lambda app, rank: self.builds.mirror.get(app, rank[1]))
+        self._domains = Ranked(self.domains.mirror, by_name, lambda _, fqdn: self.domains.mirror.get(fqdn))
+        self._instances = Population(self.instances.mirror)
         self.apps.mirror.on_change(lambda _: self.rollouts.ring())  # who waits for a rollout goes by both
         self._stale_since: float | None = None
 
-    def _all(self) -> dict[str, Awaited[Any]]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, Awaited)}
+    def _all(self) -> Mapping[str, Awaited[Any]]:
+        return self._awaited
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What keeps it live, by task name."""
-        return {f"mirror_{name}": awaited.mirror.run() for name, awaited in self._all().items()}
+        return {f"mirror_{name}": awaited.mirror.run() for name, awaited in self._awaited.items()}
 
     @property
     def complete(self) -> bool:
         """Whether every collection was read once."""
-        return all(awaited.mirror.complete for awaited in self._all().values())
+        return all(awaited.mirror.complete for awaited in self._awaited.values())
 
     def require(self) -> None:
         """Raise `NotReady` while nothing sure can be read: not everything was listed yet, or the store is away."""
         if not self.complete:
             raise NotReady("The controller has not read the platform's store yet; try again soon.")
         clock = asyncio.get_running_loop().time
-        if all(awaited.mirror.current for awaited in self._all().values()):
+        if all(awaited.mirror.current for awaited in self._awaited.values()):
             self._stale_since = None
         elif self._stale_since is None:
             self._stale_since = clock()
@@ -106,36 +112,36 @@ class Picture:
         """One release of an app."""
         return self.releases.mirror.get(app_uuid, number)
 
-    def releases_of(self, app_uuid: str) -> list[Release]:
-        """An app's releases, newest first."""
-        found = [release for _, release in self.releases.mirror.items(app_uuid)]
-        return sorted(found, key=lambda release: release.number, reverse=True)
+    def releases_of(self, app_uuid: str, upto: int | None = None) -> Sequence[Release]:
+        """An app's releases, newest first, from this number on; each is read when it is looked at."""
+        return self._releases.backwards(app_uuid, upto)
 
-    def builds_of(self, app_uuid: str) -> list[Build]:
-        """An app's builds, newest first."""
-        found = [build for _, build in self.builds.mirror.items(app_uuid)]
-        return sorted(found, key=lambda build: (build.created, build.uuid), reverse=True)
+    def builds_of(self, app_uuid: str) -> Sequence[Build]:
+        """An app's builds, newest first; each is read when it is looked at."""
+        return self._builds.backwards(app_uuid)
+
+    def domains_of(self, app: str) -> Sequence[Domain]:
+        """The domains of the app of this name, by name; each is read when it is looked at."""
+        return self._domains.of(app)
 
     def instances_of(self, app_uuid: str) -> list[tuple[tuple[str, ...], Instance]]:
         """An app's instances with the components of their keys; its one-off runs are none of them."""
-        return list(self._instances_of.get(app_uuid, {}).items())
+        return self._instances.of(app_uuid)
+
+    def running(self, app_uuid: str) -> set[int]:
+        """The releases that an app has instances of."""
+        return self._instances.releases(app_uuid)
 
     def runs_of(self, app_uuid: str) -> list[Instance]:
         """An app's one-off runs."""
-        return list(self._runs_of.get(app_uuid, {}).values())
+        return [instance for _, instance in self._instances.of(app_uuid, once=True)]
 
-    def _sort_instances(self, changes: Sequence[Moved[Instance]]) -> None:
-        for change in changes:
-            if change.old is not None:
-                kind = self._runs_of if change.old.once else self._instances_of
-                own = kind.get(change.old.app_uuid, {})
-                own.pop(change.parts, None)
-                if not own:
-                    kind.pop(change.old.app_uuid, None)
-            if change.new is not None:
-                kind = self._runs_of if change.new.once else self._instances_of
-                kind.setdefault(change.new.app_uuid, {})[change.parts] = change.new
+    def outlines_of(self, app_uuid: str) -> Mapping[int, Outline]:
+        """What is at hand of an app's rollouts, by release number."""
+        return self.mirrors.outlines.of(app_uuid)
 
-    def rollouts_of(self, app_uuid: str) -> list[Rollout]:
-        """An app's rollouts."""
-        return [rollout for _, rollout in self.rollouts.mirror.items(app_uuid)]
+    def rollouts_about(self, app_uuid: str, ids: Collection[str]) -> list[Rollout]:
+        """An app's rollouts that are under way, and those that name one of these instances."""
+        numbers = self.mirrors.outlines.about(app_uuid, ids)
+        found = (self.rollouts.mirror.get(app_uuid, number) for number in numbers)
+        return [rollout for rollout in found if rollout is not None]

@@ -12,8 +12,7 @@ from services.controller.standing import standing
 
 def shape_of(picture: Picture, app: App) -> Callable[[Release], shapes.Shape]:
     """How a release of this app looks in a list."""
-    rollouts = {rollout.release: rollout for rollout in picture.rollouts_of(app.uuid)}
-    running = {instance.release for _, instance in picture.instances_of(app.uuid)}
+    rollouts, running = picture.outlines_of(app.uuid), picture.running(app.uuid)
     return lambda release: shapes.of_release(release, standing(release, app, rollouts, running))
 
 

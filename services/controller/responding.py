@@ -45,7 +45,7 @@ class Change:
 
 def planned_of(picture: Picture, app: App) -> frozenset[str]:
     """The instances that an app's rollouts have planned so far, by id."""
-    return frozenset(one.id for rollout in picture.rollouts_of(app.uuid) for one in rollout.planned)
+    return frozenset(id_ for one in picture.outlines_of(app.uuid).values() for id_ in one.ids)
 
 
 async def respond(controller: Controller, call: Call, change: Change) -> web.StreamResponse:

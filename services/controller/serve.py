@@ -96,6 +96,7 @@ async def control(
         unseal=controller.vault.unseal,
         election=election,
         settings=DeployerSettings(),
+        mirrors=picture.mirrors,
         registry=daemon.registry,
     )
 

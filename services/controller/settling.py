@@ -122,12 +122,12 @@ class Settling:
         if other.release > number:
             raise Superseded(number, other.release)
         ends = {"failed", "cancelled"}
-        later = [r for r in self._picture.rollouts_of(present.uuid) if r.release > number and r.phase in ends]
-        last = max(later, key=lambda rollout: rollout.release, default=None)
-        if last is not None and last.phase == "cancelled":
-            by = f"v{last.release}, which was {last.reason}"
+        known = self._picture.outlines_of(present.uuid)
+        last = max((later for later, one in known.items() if later > number and one.phase in ends), default=None)
+        if last is not None and known[last].phase == "cancelled":
+            by = f"v{last}, which was {known[last].reason}"
             raise WasCancelled(f"v{number} was superseded by {by}; v{other.release} runs")
-        why = f" by v{last.release}, which failed: {last.reason}" if last else ""
+        why = f" by v{last}, which failed: {known[last].reason}" if last else ""
         raise RolloutFailed(f"v{number} was superseded before it was deployed{why}\nv{other.release} runs again.")
 
     def _refuse_cancelled(self, present: App, number: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from libs.keyspace.records import App, Release, Rollout
+from services.controller.outlines import Outline
 
 State = Literal["current", "rolling", "failed", "cancelled", "superseded", ""]
 
@@ -19,14 +20,16 @@ class Standing:
     reason: str = ""
 
 
-def current(app: App, wanted: Rollout | None, running: Collection[int]) -> int:
+def current(app: App, wanted: Rollout | Outline | None, running: Collection[int]) -> int:
     """The release that the app runs: the wanted one once it was out, till then the latest other; 0 is none."""
     if is_out(wanted) or (wanted is None and app.release in running):
         return app.release
     return max((number for number in running if number != app.release), default=0)
 
 
-def standing(release: Release, app: App, rollouts: Mapping[int, Rollout], running: Collection[int]) -> Standing:
+def standing(
+    release: Release, app: App, rollouts: Mapping[int, Rollout | Outline], running: Collection[int]
+) -> Standing:
     """How a release stands. `running` are the releases that have instances."""
     rollout = rollouts.get(release.number)
     reason = rollout.reason if rollout is not None else ""
@@ -43,6 +46,6 @@ def standing(release: Release, app: App, rollouts: Mapping[int, Rollout], runnin
     return Standing("") if release.build is None or is_out(rollout) else Standing("superseded", reason)
 
 
-def is_out(rollout: Rollout | None) -> bool:
+def is_out(rollout: Rollout | Outline | None) -> bool:
     """It ran as it was wanted, once at least."""
     return rollout is not None and (rollout.phase == "done" or rollout.succeeded is not None)

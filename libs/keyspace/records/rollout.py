@@ -10,6 +10,7 @@ from pydantic import Field
 from libs.keyspace.document import Document, Part
 
 Phase = Literal["preparing", "starting", "routing", "retiring", "done", "failed", "superseded", "cancelled"]
+SETTLED: frozenset[Phase] = frozenset({"done", "failed", "superseded", "cancelled"})
 
 
 class Planned(Part):
@@ -114,4 +115,4 @@ class Rollout(Document):
     @property
     def settled(self) -> bool:
         """Nothing more will happen for this intent."""
-        return self.phase in {"done", "failed", "superseded", "cancelled"}
+        return self.phase in SETTLED

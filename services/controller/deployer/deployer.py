@@ -30,6 +30,7 @@ from services.controller.deployer.settings import DeployerSettings
 from services.controller.deployer.sight import Sight, policy
 from services.controller.deployer.strangers import Strangers
 from services.controller.events import Events
+from services.controller.mirrors import Mirrors
 
 log = structlog.get_logger("deployer")
 
@@ -47,7 +48,10 @@ def _moves(record: Rollout, wanted: int) -> bool:
 
 
 class Deployer:
-    """Makes apps what their records want. `join` names its loops and conditions at a daemon and gives its tasks."""
+    """Makes apps what their records want. `join` names its loops and conditions at a daemon and gives its tasks.
+
+    `mirrors` are those of the process's API, which keeps them live; without them it has its own.
+    """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
         self,
@@ -58,6 +62,7 @@ class Deployer:
         unseal: Unseal,
         election: Election,
         settings: DeployerSettings,
+        mirrors: Mirrors | None = None,
         registry: CollectorRegistry | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
@@ -68,7 +73,12 @@ class Deployer:
         self._looking: set[str] = set()
         self._strangers = Strangers()
         self._records = Mirrored(
-            store, keyspace, touched=self.look_at, routed=self.look_at_rolling, turned=self.look_at_all
+            store,
+            keyspace,
+            shared=mirrors,
+            touched=self.look_at,
+            routed=self.look_at_rolling,
+            turned=self.look_at_all,
         )
         self._engine = ObservedEngine(engine, limit=settings.deployer_engine_limit)
         self._engine.on_change(self._population_changed)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from libs.keyspace import Collection, Document, Keyspace
+from libs.keyspace import Document, Keyspace
 from libs.keyspace.records import App, Build, Release, Rollout, Router
 from libs.store import Store
 from libs.store.mirror import Mirror, Moved
 from libs.store.shelf import Shelf
+from services.controller.deployer.relevant import relevant
 from services.controller.deployer.view import Filed
+from services.controller.mirrors import Mirrors
 
 D = TypeVar("D", bound=Document)
 
@@ -24,23 +26,28 @@ class ByApp(Generic[D]):
     def __init__(self, mirror: Mirror[D], touched: Callable[[str], None]) -> None:
         self.mirror = mirror
         self._touched = touched
-        self._held: dict[str, dict[str, tuple[str, D]]] = {}
+        self._nodes: dict[str, dict[str, str]] = {}
         mirror.on_change(self._moved)
 
     def of(self, app: str) -> dict[str, tuple[str, D]]:
         """The app's records by instance id, each with its node."""
-        return self._held.get(app, {})
+        found = ((id_, node, self.mirror.get(node, app, id_)) for id_, node in self.nodes_of(app).items())
+        return {id_: (node, record) for id_, node, record in found if record is not None}
+
+    def nodes_of(self, app: str) -> Mapping[str, str]:
+        """Their nodes by instance id."""
+        return self._nodes.get(app, {})
 
     def _moved(self, moves: Sequence[Moved[D]]) -> None:
         for move in moves:
             node, app, id_ = move.parts
-            held = self._held.setdefault(app, {})
+            held = self._nodes.setdefault(app, {})
             if move.new is not None:
-                held[id_] = (node, move.new)
-            elif id_ in held and held[id_][0] == node:
+                held[id_] = node
+            elif held.get(id_) == node:
                 del held[id_]
             if not held:
-                del self._held[app]
+                del self._nodes[app]
         for app in {move.parts[1] for move in moves}:
             self._touched(app)
 
@@ -48,51 +55,41 @@ class ByApp(Generic[D]):
 class Mirrored:
     """The mirrors. `touched(app)` is called for a change that concerns one app.
 
-    `routed()` for one that concerns those that roll, and `turned()` when a mirror stands again.
+    `routed()` for one that concerns those that roll, and `turned()` when a mirror stands again. Those of `shared` are
+    kept live by whoever shares them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it reads, and whom it tells of what
         self,
         store: Store,
         keyspace: Keyspace,
         *,
+        shared: Mirrors | None = None,
         touched: Callable[[str], None],
         routed: Callable[[], None],
         turned: Callable[[], None],
     ) -> None:
         self._touched, self._routed, self._turned = touched, routed, turned
 
-        def mirror(collection: Collection[D]) -> Mirror[D]:
-            made = Mirror(store, collection)
-            made.on_change(self._stands)
-            return made
-
-        self.apps = mirror(keyspace.apps)
-        self.rollouts = mirror(keyspace.rollouts)
-        self.routers = mirror(keyspace.routers)
-        self.nodes = mirror(keyspace.nodes)
-        self.instances = ByApp(mirror(keyspace.instances), touched)
-        self.health = ByApp(mirror(keyspace.health), touched)
-        self.retiring = ByApp(mirror(keyspace.retiring), touched)
-        self.log_ends = ByApp(mirror(keyspace.log_ends), touched)
+        own = shared or Mirrors.of(store, keyspace)
+        self.apps, self.rollouts, self.nodes, self._outlines = own.apps, own.rollouts, own.nodes, own.outlines
+        self.routers = Mirror(store, keyspace.routers)
+        self._mirrors: dict[str, Mirror[Any]] = {**own.all(), "routers": self.routers}
+        self._to_run = {"routers": self.routers} if shared else self._mirrors
+        for mirror in self._mirrors.values():
+            mirror.on_change(self._stands)
+        self.instances = ByApp(own.instances, touched)
+        self.health = ByApp(own.health, touched)
+        self.retiring = ByApp(own.retiring, touched)
+        self.log_ends = ByApp(own.log_ends, touched)
         self.apps.on_change(self._apps_moved)
         self.rollouts.on_change(self._rollouts_moved)
         self.routers.on_change(self._presence_moved)
         self.nodes.on_change(self._presence_moved)
-        self._mirrors: dict[str, Mirror[Any]] = {
-            "apps": self.apps,
-            "rollouts": self.rollouts,
-            "routers": self.routers,
-            "nodes": self.nodes,
-            "instances": self.instances.mirror,
-            "health": self.health.mirror,
-            "retiring": self.retiring.mirror,
-            "log_ends": self.log_ends.mirror,
-        }
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
-        """What keeps them live, by name."""
-        return {f"deployer_mirror_{name}": mirror.run() for name, mirror in self._mirrors.items()}
+        """What keeps those live that are not shared, by name."""
+        return {f"deployer_mirror_{name}": mirror.run() for name, mirror in self._to_run.items()}
 
     def steady(self) -> bool:
         """All are complete, and their watches stand: absence may be read from them."""
@@ -108,14 +105,13 @@ class Mirrored:
         """The names of all apps."""
         return {parts[0] for parts, _ in self.apps.items()}
 
-    def rollouts_of(self, app_uuid: str) -> dict[int, Filed]:
-        """An app's rollouts by release number."""
-        found: dict[int, Filed] = {}
-        for parts, _ in self.rollouts.items(app_uuid):
-            stored = self.rollouts.stored(*parts)
-            if stored is not None and parts[1].isdigit():
-                found[int(parts[1])] = Filed(stored.document, stored.revision)
-        return found
+    def rollouts_of(
+        self, app: App, *, since: tuple[int, int], ids: Collection[str], releases: Collection[int]
+    ) -> dict[int, Filed]:
+        """The rollouts that a plan depends on, by release number; see `relevant`."""
+        numbers = relevant(self._outlines.of(app.uuid), app, since=since, ids=ids, releases=releases)
+        found = ((number, self.rollouts.stored(app.uuid, number)) for number in sorted(numbers))
+        return {number: Filed(stored.document, stored.revision) for number, stored in found if stored is not None}
 
     def routers_present(self) -> dict[str, Router]:
         """The routers whose leases stand."""

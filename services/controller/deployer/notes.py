@@ -31,6 +31,11 @@ class Notes:
     active: bool = True  # its last plan was not to leave all as it is
     timer: asyncio.TimerHandle | None = None
 
+    def instances(self) -> set[str]:
+        """The ids of the instances that anything is noted of."""
+        keys = (key.removeprefix("instance/") for key in (*self.busy, *self.refused) if key.startswith("instance/"))
+        return {*keys, *self.tried, *self.quoted}
+
     def forget_others(self, known: Iterable[str], release: int) -> None:
         """Drop what is noted of instances that are neither there nor planned, and of images that nobody wants now."""
         kept = set(known)

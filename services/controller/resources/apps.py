@@ -174,6 +174,6 @@ class AppsResource(Resource):
         picture = self._c.picture
         release = picture.release(app.uuid, app.release)
         build = picture.builds.mirror.get(app.uuid, release.build) if release and release.build else None
-        rollout = picture.rollouts.mirror.get(app.uuid, app.release)
+        rollout = picture.outlines_of(app.uuid).get(app.release)
         under_way = course.of_app(course.stage(app, release, rollout), app.release, rollout)
         return {**shapes.of_app(app, self._c.settings.domain, build), **under_way}

@@ -55,7 +55,7 @@ class ContainersResource(Resource):
         found = processes(
             [*(instance for _, instance in own), *one_off],
             verdicts,
-            picture.rollouts_of(app.uuid),
+            picture.rollouts_about(app.uuid, {instance.id for _, instance in own}),
             leaving,
             app.created,
             alarms=rollout.alarms if rollout is not None else {},

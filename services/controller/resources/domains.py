@@ -45,8 +45,7 @@ class DomainsResource(Resource):
     async def list(self, call: Call) -> web.Response:
         """The app's domains, by name."""
         app = self._c.app(call)
-        own = [domain for _, domain in self._c.picture.domains.mirror.items() if domain.app == app.id]
-        return as_json(paginated(call.request.url, own, shapes.of_domain))
+        return as_json(paginated(call.request.url, self._c.picture.domains_of(app.id), shapes.of_domain))
 
     async def add(self, call: Call) -> web.Response:
         """One more name; a name is one app's only, and case does not tell names apart."""

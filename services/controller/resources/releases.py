@@ -68,7 +68,7 @@ class ReleasesResource(Resource):
     async def list(self, call: Call) -> web.Response:
         """The releases, newest first; one whose writer has not flipped the app to it yet is not shown."""
         app = self._c.app(call)
-        releases = [release for release in self._c.picture.releases_of(app.uuid) if release.number <= app.latest]
+        releases = self._c.picture.releases_of(app.uuid, upto=app.latest)
         return as_json(paginated(call.request.url, releases, shape_of(self._c.picture, app)))
 
     async def show(self, call: Call) -> web.StreamResponse:
@@ -151,10 +151,10 @@ class ReleasesResource(Resource):
 
     def _before(self, app: App) -> int:
         """The release before the one that the app wants; those that failed or were cancelled do not count."""
-        for release in self._c.picture.releases_of(app.uuid):
-            rollout = self._c.picture.rollouts.mirror.get(app.uuid, release.number)
-            fell = rollout is not None and rollout.phase in {"failed", "cancelled"}
-            if release.number < app.release and not fell:
+        known = self._c.picture.outlines_of(app.uuid)
+        for release in self._c.picture.releases_of(app.uuid, upto=app.release - 1):
+            rollout = known.get(release.number)
+            if rollout is None or rollout.phase not in {"failed", "cancelled"}:
                 return release.number
         return 0
 

@@ -38,11 +38,18 @@ def told() -> list[Sequence[Moved[PlatformSetting]]]:
     return []
 
 
+@pytest.fixture(params=[None, 0, 1, 100], ids=["whole", "packed", "packed, one at hand", "packed, all at hand"])
+def recent(request: pytest.FixtureRequest) -> int | None:
+    """How many documents a mirror holds beside the packed values."""
+    found: int | None = request.param
+    return found
+
+
 @pytest.fixture
 async def mirror(
-    line: MemoryStore, keyspace: Keyspace, told: list[Sequence[Moved[PlatformSetting]]]
+    line: MemoryStore, keyspace: Keyspace, told: list[Sequence[Moved[PlatformSetting]]], recent: int | None
 ) -> AsyncIterator[Settings]:
-    mirror = Mirror(line, keyspace.platform)
+    mirror = Mirror(line, keyspace.platform, recent=recent)
     mirror.on_change(told.append)
     async with supervise(mirror=mirror.run()):
         yield mirror

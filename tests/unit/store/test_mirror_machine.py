@@ -25,13 +25,15 @@ VALUES = st.integers(0, 3)
 class MirrorMachine(RuleBasedStateMachine):
     """Writes through one line, mirrors over another, and lets both fail."""
 
+    recent: int | None = None
+
     def __init__(self) -> None:
         super().__init__()
         self.loop = VirtualLoop()
         self.collection = Keyspace().platform
         self.store = MemoryStore()
         self.line = self.store.fork()
-        self.mirror = Mirror(self.line, self.collection)
+        self.mirror = Mirror(self.line, self.collection, recent=self.recent)
         self.mirror.on_change(self.replay)
         self.replayed: dict[tuple[str, ...], PlatformSetting] = {}
         self.leases: list[MemoryLease] = []
@@ -147,6 +149,16 @@ class MirrorMachine(RuleBasedStateMachine):
 
 MirrorMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestMirrorMachine = MirrorMachine.TestCase
+
+
+class PackedMirrorMachine(MirrorMachine):
+    """The same with values packed, and two documents at hand."""
+
+    recent = 2
+
+
+PackedMirrorMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestPackedMirrorMachine = PackedMirrorMachine.TestCase
 
 
 async def test_a_cut_line_answers_nothing() -> None:
