@@ -46,10 +46,10 @@ class Registration:
         last_name = fields.text("last_name", required=False, blank=True, longest=30)
         if username and not _USERNAME.fullmatch(username):
             fields.wrongly("username", "Enter a valid username.")
+        elif username and await self._users.get(username) is not None:
+            fields.wrongly("username", UNIQUE)
         if email and not _EMAIL.fullmatch(email):
             fields.wrongly("email", "Enter a valid email address.")
-        if username and self._picture.users.mirror.get(username):
-            fields.wrongly("username", UNIQUE)
         fields.check()
         user = User(
             username=username,

@@ -31,7 +31,7 @@ class TokensResource(Resource):
 
     async def list(self, call: Call) -> web.Response:
         """One's own tokens, or as a superuser anyone's, newest first; never their text."""
-        user = await self._whose(call, call.request.query.get("username"))
+        user = await self._whose(call, call.request.query.get("username") or None)
         shown = _hash(call)
         found = self._c.accounts.tokens.of(user)
         return as_json(paginated(call.request.url, found, lambda held: shapes.of_token(held, shown=shown)))
