@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from libs.daemon import supervise
-from libs.engine import Instance
+from libs.engine import Identity, Instance, InstanceSpec
 from libs.engine.drivers.memory import MemoryEngine
 from libs.keyspace.document import now
 from libs.keyspace.records import Checks, Leader, Rollout
@@ -200,3 +201,92 @@ async def test_a_rollout_is_followed_to_its_end(running: Whole) -> None:
     came = [one for one in lines[-1]["instances"] if one["release"] == 3]
     assert all(one["planned"] <= one["started"] <= one["ready"] <= one["routed"] for one in came)
     assert len(came) == 1
+
+
+async def begun(whole: Whole, number: int = 1) -> Instance:
+    """The one-off run of this number, once it runs."""
+
+    def look() -> Instance | None:
+        rows = (row.instance for row in whole.engine.host.rows.values())
+        return next((i for i in rows if i.once and i.identity.number == number and i.state == "running"), None)
+
+    return await eventually(look, what=f"run.{number} runs")
+
+
+async def none_left(whole: Whole) -> None:
+    await eventually(lambda: not [row for row in whole.engine.host.rows.values() if row.spec.once])
+
+
+async def test_a_run_goes_on_beside_deploys_scales_and_restarts_and_none_of_them_counts_it(running: Whole) -> None:
+    async with asyncio.TaskGroup() as group:
+        asked = group.create_task(running.ann("POST", f"{APP}/run", {"command": "migrate"}))
+        run = await begun(running)
+        assert (await running.ann("POST", f"{APP}/config", {"values": {"A": "1"}})).status == 201
+        assert (await running.ann("POST", f"{APP}/scale", {"cmd": 3})).status == 204
+        assert (await running.ann("POST", f"{APP}/containers/restart")).status == 200
+        assert (await running.ann("POST", f"{APP}/builds", {"image": "shop"})).status == 201
+        listed = (await running.ann("GET", f"{APP}/containers")).json["results"]
+        assert [(one["type"], one["num"], one["release"]) for one in listed] == [("cmd", n, "v4") for n in (1, 2, 3)]
+        await eventually(lambda: alone(running, "v2 run.1", "v4 cmd.1", "v4 cmd.2", "v4 cmd.3"))
+        assert (await running.ann("POST", f"{APP}/scale", {"cmd": 0})).status == 204
+        await eventually(lambda: alone(running, "v2 run.1"))
+        running.engine.kill(run.name, code=3)
+    assert asked.result().json == [3, ""]
+    await none_left(running)
+
+
+async def alone(whole: Whole, *names: str) -> bool:
+    return await whole.up() == list(names)
+
+
+async def test_an_app_that_crashes_or_runs_nothing_can_still_be_looked_into(whole: Whole) -> None:
+    whole.engine.add_image("broken", ports=(8080,), behaviour="crash")
+    assert (await whole.ann("POST", f"{APP}/builds", {"image": "broken"})).status == 503
+    whole.engine.host.behaviours.clear()
+    async with asyncio.TaskGroup() as group:
+        asked = group.create_task(whole.ann("POST", f"{APP}/run", {"command": "env"}))
+        run = await begun(whole)
+        whole.engine.kill(run.name, code=0)
+    assert asked.result().json == [0, ""]
+    assert run.identity.release == 2
+    await none_left(whole)
+
+
+async def test_a_run_of_a_release_on_its_way_is_no_readiness_of_it(running: Whole) -> None:
+    running.agents.passes = only(2)
+    async with asyncio.TaskGroup() as group:
+        deploy = group.create_task(running.ann("POST", f"{APP}/config", {"values": {"A": "1"}}))
+        await eventually(lambda: (found := running.rollout(3)) is not None and "to pass its check" in found.waiting)
+        asked = group.create_task(running.ann("POST", f"{APP}/run", {"command": "env"}))
+        run = await begun(running)
+        answer = await running.ann("POST", f"{APP}/releases/cancel")
+        assert answer.json == {"version": 3, "back_to": 2, "runs": True}
+        running.engine.kill(run.name, code=0)
+    assert run.identity.release == 3
+    assert deploy.result().status == 409
+    assert asked.result().json == [0, ""]
+    await none_left(running)
+
+
+async def test_destroying_an_app_ends_its_runs_first(running: Whole) -> None:
+    async with asyncio.TaskGroup() as group:
+        asked = group.create_task(running.ann("POST", f"{APP}/run", {"command": "sleep 1000"}))
+        await begun(running)
+        assert (await running.ann("DELETE", APP)).status == 204
+        assert running.engine.host.rows == {}
+    assert asked.result().line == "503 SERVICE UNAVAILABLE"
+
+
+async def test_what_a_controller_that_died_left_behind_ends_and_is_told(running: Whole) -> None:
+    app = running.controller.picture.apps.mirror.get("shop")
+    assert app is not None
+    image = (await running.engine.resolve("shop")).digest
+    late, over = (Identity(id_, "shop", app.uuid, "run", n, 2) for n, id_ in ((1, "late"), (2, "over")))
+    await running.engine.start(InstanceSpec(late, image, once=True, until=now()))
+    await running.engine.start(InstanceSpec(over, image, once=True, until=now() + timedelta(hours=1)))
+    running.engine.kill(over.name, code=7)
+    await none_left(running)
+    told = await running.told()
+    assert "run.1 ran for longer than it may and was stopped" in told
+    assert "run.2 ended with exit code 7; whoever waited for it was gone" in told
+    assert await running.up() == ["v2 cmd.1"]

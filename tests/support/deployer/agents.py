@@ -95,6 +95,7 @@ class Agents:
                 exit_code=instance.exit_code,
                 started=instance.started,
                 finished=instance.finished,
+                once=instance.once,
             )
             await write_if_new(shelf, record, self._node, identity.app, identity.id)  # type: ignore[arg-type]
         for stored in await shelf.list():
@@ -104,7 +105,7 @@ class Agents:
     async def _check(self, instances: dict[str, Instance]) -> None:
         shelf = Shelf(self._store, self._keys.health)
         for instance in instances.values():
-            if instance.state != "running":
+            if instance.state != "running" or instance.once:
                 continue
             passes = self.passes(instance)
             if passes is None:

@@ -33,6 +33,7 @@ def settings(**changes: Any) -> DeployerSettings:
             "deployer_look_every": 1.0,
             "deployer_retry": 0.1,
             "deployer_keep_stopped": 1.0,
+            "deployer_run_slack": 0.2,
             "deployer_surge": 1.0,
             **changes,
         }
