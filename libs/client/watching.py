@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from libs.client.api.apps import UnderWay
 from libs.client.api.client import Client
@@ -123,3 +123,59 @@ async def follow(
         vain += 1
         dropped(str(problem).partition("\n")[0].rstrip("."), pause)
         await asyncio.sleep(pause)
+
+
+class Watcher(Protocol):
+    """Who is told of an app's releases."""
+
+    def told(self, release: Release) -> None:
+        """One is like this now."""
+        ...
+
+    def dropped(self, why: str, pause: float) -> None:
+        """The connection dropped; so many seconds until the next."""
+        ...
+
+    def ended(self, release: Release) -> None:
+        """One has settled, and another follows."""
+        ...
+
+
+async def follow_app(client: Client, app: str, watcher: Watcher, *, forever: bool) -> Release:
+    """The newest release that was followed, once the app does nothing more; `forever` waits for what it does next.
+
+    A release that fails leads back to an earlier one, which is followed too, and changes nothing of what is returned.
+    """
+    newest: Release | None = None
+    last: Release | None = None
+    while True:
+        version = await under_way(client, app)
+        release = await follow(client, app, version, told=watcher.told, dropped=watcher.dropped)
+        newest = release if newest is None or release.version >= newest.version else newest
+        present = await client.apps.get(app)
+        if present.rollout is None and not forever:
+            if release is not newest:
+                watcher.ended(release)
+            return newest
+        if release != last:
+            watcher.ended(release)
+        last = release
+        if present.rollout is None or present.rollout.release == f"v{version}":
+            await _until_it_moves(client, app, present.updated, watcher)
+
+
+async def _until_it_moves(client: Client, app: str, updated: str, watcher: Watcher) -> None:
+    """Return once the app has something else to do than at `updated`."""
+    vain = 0
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            present = await client.apps.get(app)
+        except (ConnectionBroken, ControllerUnreachable, Unavailable) as error:
+            if not vain:
+                watcher.dropped(str(error).partition("\n")[0].rstrip("."), LOOK_SECONDS)
+            vain += 1
+            continue
+        vain = 0
+        if present.rollout is not None or present.updated != updated:
+            return

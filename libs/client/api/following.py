@@ -12,6 +12,7 @@ from libs.client.api.answer import Answer
 from libs.client.api.connection import JSON, NDJSON, Connection, Reply
 from libs.client.api.errors import ConnectionBroken, FollowingBroken
 from libs.client.api.releases import Release
+from libs.client.api.subjects import app_of
 
 
 class LogLine(Answer):
@@ -75,8 +76,8 @@ class Following(Connection):
                             last = heard if isinstance(heard, Release) else last
                             self._told(heard)
             except ConnectionBroken as broken:
-                raise _broken(self.url, broken.why, last) from broken
-            raise _broken(self.url, "the controller closed it before the change was settled", last)
+                raise _broken(self.url, broken.why, app_of(path), last) from broken
+            raise _broken(self.url, "the controller closed it before the change was settled", app_of(path), last)
 
 
 def _answer(line: Reply, result: Result) -> tuple[int, str, Reply]:
@@ -87,9 +88,9 @@ def _answer(line: Reply, result: Result) -> tuple[int, str, Reply]:
     return result.status, known.get(result.status, "").upper(), reply
 
 
-def _broken(url: str, why: str, last: Release | None) -> FollowingBroken:
+def _broken(url: str, why: str, app: str, last: Release | None) -> FollowingBroken:
     if last is None:
-        return FollowingBroken(url, why)
+        return FollowingBroken(url, why, app=app)
     waits = f", waiting for {last.waiting}" if last.waiting and not last.settled else ""
     known = f"v{last.version} was {last.phase}{waits}" if last.phase else ""
-    return FollowingBroken(url, why, app=last.app, release=f"v{last.version}", known=known)
+    return FollowingBroken(url, why, app=app, release=f"v{last.version}", known=known)

@@ -13,6 +13,7 @@ from libs.client.commands.domains import domain_lines
 from libs.client.commands.listing import shown
 from libs.client.commands.options import AppOption, JsonOption, LimitOption
 from libs.client.commands.ps import show_processes
+from libs.client.commands.rollouts import watch
 from libs.client.commands.running import run
 from libs.client.errors import BadArgument, Declined, GitFailed
 from libs.client.evidence import in_brief
@@ -256,6 +257,7 @@ COMMANDS = {
     "open": open_,
     "logs": logs,
     "run": run,
+    "watch": watch,
     "destroy": destroy,
     "transfer": transfer,
     "events": events,

@@ -9,8 +9,8 @@ import typer
 from libs.client.commands.deploying import deploy
 from libs.client.commands.listing import shown
 from libs.client.commands.options import AppOption, JsonOption, LimitOption, LogsOption, VersionArgument
-from libs.client.errors import NotOut
-from libs.client.evidence import first_asked, instance_lines, offset, outcome, progress
+from libs.client.commands.rollouts import Course, LinesOption
+from libs.client.evidence import first_asked, instance_lines, offset
 from libs.client.invocation import Invocation, present
 from libs.client.pairs import parse_version
 from libs.client.screen import Screen
@@ -170,41 +170,19 @@ def watch(
     context: typer.Context,
     version: UnderWayArgument = None,
     app: AppOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs: one line at each change.")] = False,
+    json: LinesOption = False,
 ) -> None:
     """Follow a release on its way until it is out. Ends with 1 where it failed, was cancelled or superseded."""
     call, name, number = meant(context, app, version)
-    screen = call.screen
-    shown = in_place = ""
-
-    def told(release: Release) -> None:
-        nonlocal shown, in_place
-        if json:
-            screen.json(release.as_json(), oneline=True)
-        elif (line := progress(release)) != shown:
-            if not shown:
-                screen.heading(f"{name} Release v{release.version}")
-            if release.in_place and release.in_place != in_place and not release.settled:
-                screen.line(f"in place    {release.in_place}")
-                in_place = release.in_place
-            screen.line(line)
-            shown = line
-        screen.flush()
-
-    def dropped(why: str, pause: float) -> None:
-        screen.warn(f"{why}; the rollout goes on, asking again in {pause:g}s")
+    course = Course(call.screen, name, json=json)
 
     async def question(client: Client) -> Release:
         from libs.client.watching import follow, under_way  # noqa: PLC0415 - brings aiohttp
 
         which = await under_way(client, name) if number is None else number
-        return await follow(client, name, which, told=told, dropped=dropped)
+        return await follow(client, name, which, told=course.told, dropped=course.dropped)
 
-    release = call.ask(question, note=f"The rollout goes on: `deis releases:cancel -a {name}` ends it.")
-    if release.phase in {"failed", "cancelled", "superseded"}:
-        raise NotOut(outcome(release), release.last_lines or ())
-    if not json:
-        screen.line(outcome(release))
+    course.over(call.ask(question, note=f"The rollout goes on: `deis releases:cancel -a {name}` ends it."))
 
 
 COMMANDS = {"list": list_, "info": info, "watch": watch, "cancel": cancel, "rollback": rollback}
