@@ -68,7 +68,8 @@ async def say_who_may(client: Client, refused: Forbidden, username: str) -> None
             f"The app {refused.app} is another's. Its owner can share it with you:"
             f" `deis perms:create {username} -a {refused.app}`."
         )
-    else:
+        return
+    if owner != username:
         refused.add_note(f"The app {refused.app} is {owner}'s: only {owner} or an administrator may do this.")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from libs.client.api.errors import UNIQUE, Refused
 from libs.client.commands.listing import shown
 from libs.client.commands.options import JsonOption, LimitOption
 from libs.client.errors import BadArgument
@@ -58,7 +59,12 @@ def add(
     key = choose(call) if file is None else read_public_key(call.directory / expanded(file, call.environment))
 
     async def question(client: Client) -> Key:
-        return await client.keys.add(name or key.name, key.public)
+        try:
+            return await client.keys.add(name or key.name, key.public)
+        except Refused as refused:
+            if any(UNIQUE in text for text in refused.fields.get("public", ())):
+                refused.add_note("This key is there already, as yours (see `deis keys`) or as another user's.")
+            raise
 
     with call.screen.progress(f"Uploading {key.path.name} to deis...", quiet=json):
         added = call.ask(question, note="Look with `deis keys` whether it was added.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from libs.client.api.errors import Forbidden
 from libs.client.commands.listing import shown
 from libs.client.commands.options import AppOption, JsonOption, LimitOption
 from libs.client.errors import BadArgument
@@ -87,7 +88,12 @@ def delete(
     name = scope(call, app, admin=admin)
 
     async def question(client: Client) -> None:
-        await (client.perms.demote(username) if name is None else client.perms.unshare(name, username))
+        try:
+            await (client.perms.demote(username) if name is None else client.perms.unshare(name, username))
+        except Forbidden as refused:
+            if name:
+                refused.add_note(f"Is {username} one of them? `deis perms -a {name}` lists whom it is shared with.")
+            raise
 
     group = "system administrators" if name is None else f"{name} collaborators"
     with call.screen.progress(f"Removing {username} from {group}..."):
