@@ -45,8 +45,9 @@ def remote_host(url: str) -> str:
 
 
 def app_in(url: str) -> str:
-    """The app that a URL is for: the last part of its path, without `.git`."""
-    return url.rstrip("/").rpartition("/")[2].rpartition(":")[2].removesuffix(".git")
+    """The app that a URL is for: the last part of its path, without `.git`; empty where it has no path."""
+    path = url.partition("://")[2].partition("/")[2] if "://" in url else url.partition(":")[2]
+    return path.rstrip("/").rpartition("/")[2].removesuffix(".git")
 
 
 def remote_app(remotes: Sequence[Remote], host: str) -> str | None:

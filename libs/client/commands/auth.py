@@ -151,13 +151,15 @@ def passwd(
 
 def cancel(
     context: typer.Context,
-    username: UsernameOption = None,
+    username: Annotated[
+        str | None, typer.Option("-u", "--username", help="Whose account; yours where not given.")
+    ] = None,
     password: PasswordOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
 ) -> None:
-    """Cancel an account: one that you log in to for it, or with --username alone, as administrator, another's.
+    """Cancel an account, whose applications must have been destroyed or transferred before.
 
-    Its applications must have been destroyed or transferred before.
+    You log in to it for that. An administrator cancels another's with --username and without its password.
     """
     call = present(context)
     profile = call.profile()

@@ -60,3 +60,28 @@ async def test_a_destroyed_app_is_forgotten_by_git(repository: Deis) -> None:
 async def test_no_remote_is_added_where_none_is_wanted(repository: Deis) -> None:
     await repository("create", "ink", "--no-remote")
     assert git(repository, "remote") == ""
+
+
+async def test_a_repository_of_several_apps_asks_which_is_meant(repository: Deis, stand_in: StandIn) -> None:
+    for name in ("prod", "staging"):
+        stand_in.app(name)
+        git(repository, "remote", "add", name, f"ssh://git@deis.localhost:2222/{name}.git")
+    told = await repository("destroy", "--confirm=prod", status=1)
+    assert "remotes of several: prod of prod, staging of staging. Name the app with -a APP" in told.err
+    assert stand_in.writes() == []
+    assert (await repository("ps", "-a", "prod")).out.startswith("=== prod Processes\n")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://deis.localhost/ink.git", "https://deis.localhost:8443/ink", "git@deis.localhost:ink.git"]
+)
+async def test_a_remote_of_any_form_names_the_app(repository: Deis, stand_in: StandIn, url: str) -> None:
+    git(repository, "remote", "add", "origin", url)
+    stand_in.app("ink")
+    assert (await repository("ps")).out.startswith("=== ink Processes\n")
+
+
+async def test_without_a_remote_wanted_its_url_is_told_all_the_same(repository: Deis) -> None:
+    told = await repository("create", "ink", "--no-remote")
+    assert told.out.endswith("created ink\nremote available at ssh://git@deis.localhost:2222/ink.git\n")
+    assert (await repository("git:remote", "-a", "ink", "-r", "prod")).out == "Git remote prod added\n"

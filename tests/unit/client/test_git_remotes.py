@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from libs.client.errors import BadArgument
 from libs.client.git import Remote, parse_remotes, remote_app, remote_host
 
 VERBOSE = """\
@@ -47,3 +48,23 @@ def test_the_app_is_that_of_the_remote_on_the_controllers_host() -> None:
 @pytest.mark.parametrize("url", ["git@h:app.git", "ssh://h/app", "ssh://h:2222/x/app.git", "ssh://h/app.git/"])
 def test_the_apps_name_is_the_last_part_of_the_path(url: str) -> None:
     assert remote_app([Remote("deis", url)], "h") == "app"
+
+
+def remotes(**urls: str) -> list[Remote]:
+    return [Remote(name, url) for name, url in sorted(urls.items())]
+
+
+def test_of_several_apps_remotes_the_one_called_deis_is_meant() -> None:
+    found = remotes(canary="ssh://git@h:2222/canary.git", deis="https://h/paper.git", prod="git@h:prod.git")
+    assert remote_app(found, "h") == "paper"
+
+
+def test_several_apps_remotes_of_which_none_is_called_deis_are_not_guessed_from() -> None:
+    with pytest.raises(BadArgument, match=r"several: prod of paper, staging of ink\. Name the app with -a"):
+        remote_app(remotes(staging="ssh://git@h:2222/ink.git", prod="ssh://git@h:2222/paper.git"), "h")
+
+
+def test_several_remotes_of_one_app_or_of_other_hosts_are_no_doubt() -> None:
+    found = remotes(a="ssh://git@h:2222/paper.git", b="https://h/paper", origin="https://elsewhere/ink.git")
+    assert remote_app(found, "h") == "paper"
+    assert remote_app(remotes(a="ssh://git@h:2222/", b="https://h/paper"), "h") == "paper"
