@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.e2e.conftest import IMAGE
 from tests.support.certificates import make_certificate
 from tests.support.platform import Platform
 from tests.support.v1_client import Said, V1Client, translated
-
-PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1yv1Xg5d5HqK5c0m3mUqvJ1dGZ8Bq0b1c3yTtT5S1l"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -57,6 +57,12 @@ async def app(v1: V1Client, name: str) -> str:
     created = await v1("create", app, "--no-remote")
     assert f"done, created {app}" in created.text
     return app
+
+
+def public_key() -> str:
+    """An SSH key of a type that v1's client knows."""
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
+    return made.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
 
 
 def names_in(said: Said) -> list[str]:
@@ -141,7 +147,7 @@ async def test_domains_certificates_and_keys_are_kept(v1: V1Client, app: str, na
     assert "Done." in (await v1("certs:remove", domain)).text
     assert domain not in (await v1("certs")).text
     assert "done" in (await v1("domains:remove", domain, "-a", app)).text
-    (tmp_path / "id.pub").write_text(f"{PUBLIC_KEY} {name}@laptop\n")
+    (tmp_path / "id.pub").write_text(f"{public_key()} {name}@laptop\n")
     assert "done" in (await v1("keys:add", "id.pub")).text
     assert f"{name}@laptop" in (await v1("keys")).text
     assert "done" in (await v1("keys:remove", f"{name}@laptop")).text
