@@ -7,6 +7,7 @@ import re
 LONGEST = 255
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.IGNORECASE | re.ASCII)
+_A_LABEL = re.compile("^xn--", re.IGNORECASE)
 _NAME_CHARACTERS = re.compile(r"[a-z0-9.-]+", re.IGNORECASE | re.ASCII)
 
 INVALID = "Hostname does not look valid."
@@ -16,8 +17,9 @@ NO_WILDCARDS = "Adding a wildcard subdomain is currently not supported."
 def wrong_with_hostname(name: str) -> str | None:
     """What is wrong with a host name (without a final dot), in v1's words; None when it is good.
 
-    Labels as RFC 1123 §2.1 has them, but no `--` and not only digits; one label alone holds no digit. Names of `xip.io`
-    pass as they are, if they are made of a host name's characters.
+    Labels as RFC 1123 §2.1 has them, but no `--` (beside that of an internationalised one, RFC 5890 §2.3.2.1, which v1
+    refused) and not only digits; one label alone holds no digit. Names of `xip.io` pass as they are, if they are made
+    of a host name's characters.
     """
     if len(name) > LONGEST:
         return f"Ensure this field has no more than {LONGEST} characters."
@@ -29,7 +31,7 @@ def wrong_with_hostname(name: str) -> str | None:
     if len(labels) == 1 and any(character.isdigit() for character in name):
         return INVALID
     for label in labels:
-        if not _LABEL.fullmatch(label) or "--" in label or label.isdigit():
+        if not _LABEL.fullmatch(label) or "--" in _A_LABEL.sub("", label) or label.isdigit():
             return INVALID
     return None
 

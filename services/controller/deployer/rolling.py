@@ -19,6 +19,7 @@ from services.controller.deployer.steps import Happening, ResolveImage, WriteRol
 from services.controller.deployer.takeup import moved_on
 from services.controller.deployer.view import View, title
 from services.controller.process_types import dropped
+from services.controller.sources import source_of
 
 
 def roll(view: View, draft: Rollout, out: Intentions, fresh: Callable[[], str]) -> None:
@@ -75,9 +76,10 @@ def _with_image(view: View, draft: Rollout, out: Intentions) -> Rollout | None:
     if refusal := view.refused.get(f"image/{draft.release}"):
         fail(view, out, draft, refusal.reason)
         return None
-    out.wait("image {} to be had", view.build.image)
+    source = source_of(view.build)
+    out.wait("image {} to be had", source)
     write(view, draft.changed(waiting=out.words()), out)
-    out.add(ResolveImage(draft.release, view.build.image))
+    out.add(ResolveImage(draft.release, source))
     return None
 
 

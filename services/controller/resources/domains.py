@@ -17,14 +17,15 @@ from services.controller.hostnames import fqdn, wrong_with_hostname
 from services.controller.pages import paginated
 
 
-def read_domain(body: Body) -> str:
-    """The name that a request brings, without a final dot; raises `BadFields`."""
+def read_domain(body: Body) -> tuple[str, str]:
+    """The name that a request brings, without a final dot, and what to say if it is taken; raises `BadFields`."""
     fields = Fields(body)
-    name = fields.text("domain", longest=255).removesuffix(".")
+    given = fields.text("domain", longest=255)
     fields.check()
+    name = given.removesuffix(".")
     if wrong := wrong_with_hostname(name):
         raise BadFields(domain=wrong)
-    return name
+    return name, UNIQUE if name == given else f"The domain {name} is already in use by another app"
 
 
 class DomainsResource(Resource):
@@ -33,6 +34,7 @@ class DomainsResource(Resource):
     def __init__(self, controller: Controller) -> None:
         super().__init__(controller)
         self._domains = Shelf(controller.store, controller.keyspace.domains)
+        self._apps = Shelf(controller.store, controller.keyspace.apps)
 
     def routes(self) -> list[Route]:
         """Its routes."""
@@ -50,18 +52,29 @@ class DomainsResource(Resource):
     async def add(self, call: Call) -> web.Response:
         """One more name; a name is one app's only, and case does not tell names apart."""
         app = self._c.app(call)
-        name = read_domain(await call.body())
+        name, taken = read_domain(await call.body())
         if wrong := self._wrong_below_the_platform(name, app):
             raise BadFields(domain=wrong)
         domain = Domain(app=app.id, domain=name, owner=call.user.username, created=now())
         try:
             revision = await self._domains.create(domain, fqdn(name))
         except StaleRevision as error:
-            raise BadFields(domain=UNIQUE) from error
+            present = await self._domains.get(fqdn(name))
+            if present is None or present.document != domain:
+                raise BadFields(domain=taken) from error
+            revision = present.revision  # our own put, answered twice
+        if not await self._stands(app):
+            await self._domains.delete(fqdn(name), expect=revision)
+            raise NotFound
         await self._c.picture.domains.reach(revision)
         by = call.user.username
         await self._c.events.record(app, "domain added", by, f"{by} added the domain {name}")
         return as_json(shapes.of_domain(domain), status=201)
+
+    async def _stands(self, app: App) -> bool:
+        """Whether the app is not destroyed, after the domain was written: who destroys it later finds the domain."""
+        present = await self._apps.get(app.id)
+        return present is not None and present.document.uuid == app.uuid and present.document.state == "live"
 
     def _wrong_below_the_platform(self, name: str, app: App) -> str | None:
         """Why the app cannot have it: the platform's domain and all below it are given by the platform alone."""

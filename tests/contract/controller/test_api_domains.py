@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.support.api import Client
+from libs.store.shelf import Shelf
+from tests.support.api import Api, Client
 
 UNIQUE = {"domain": ["This field must be unique."]}
 
@@ -37,6 +38,26 @@ async def test_a_domain_is_one_apps(admin: Client, app: str) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(admin("POST", path, {"domain": "example.org"})) for path in both]
     assert sorted(task.result().status for task in tasks) == [201, 400]
+
+
+async def test_a_taken_name_with_a_final_dot_is_refused_in_v1s_other_words(admin: Client, app: str) -> None:
+    await admin("POST", f"{app}/domains", {"domain": "www.example.org"})
+    refused = await admin("POST", f"{app}/domains", {"domain": "www.example.org."})
+    message = "The domain www.example.org is already in use by another app"
+    assert (refused.line, refused.json) == ("400 BAD REQUEST", {"domain": [message]})
+
+
+async def test_an_internationalised_name_can_be_added(admin: Client, app: str) -> None:
+    assert (await admin("POST", f"{app}/domains", {"domain": "xn--bcher-kva.example"})).status == 201
+
+
+async def test_an_app_that_is_being_destroyed_gets_no_domain_that_a_later_one_would_inherit(
+    api: Api, admin: Client, app: str
+) -> None:
+    api.deployer.holding = True
+    await Shelf(api.store, api.controller.keyspace.apps).update(lambda a: a.changed(state="destroying"), "hello")
+    assert (await admin("POST", f"{app}/domains", {"domain": "shop.example.org"})).line == "404 NOT FOUND"
+    assert (await api.store.list("/deis/domains/")).entries == ()
 
 
 async def test_another_apps_domain_is_not_found(admin: Client, app: str) -> None:

@@ -290,3 +290,74 @@ async def test_what_a_controller_that_died_left_behind_ends_and_is_told(running:
     assert "run.1 ran for longer than it may and was stopped" in told
     assert "run.2 ended with exit code 7; whoever waited for it was gone" in told
     assert await running.up() == ["v2 cmd.1"]
+
+
+async def test_what_the_builder_built_is_asked_for_by_its_source(whole: Whole) -> None:
+    whole.engine.add_image("shop-web:git-abc1234", ports=(8080,))
+    body = {"image": "shop-web", "sha": "abc1234", "procfile": {"web": "serve"}}
+    assert (await whole.ann("POST", f"{APP}/builds", body)).status == 201
+    assert await whole.up() == ["v2 web.1"]
+    assert (await whole.ann("GET", f"{APP}/builds")).json["results"][0]["image"] == "shop-web"
+
+
+async def test_an_app_that_is_scaled_to_nothing_takes_changes(running: Whole) -> None:
+    assert (await running.ann("POST", f"{APP}/scale", {"cmd": 0})).status == 204
+    assert await running.up() == []
+    assert (await running.ann("POST", f"{APP}/config", {"values": {"A": "1"}})).headers["Deis-Release"] == "3"
+    assert await running.up() == []
+    assert (await running.ann("POST", f"{APP}/scale", {"cmd": 1})).status == 204
+    assert await running.up() == ["v3 cmd.1"]
+
+
+async def test_an_app_that_never_came_up_is_mended_one_value_at_a_time(whole: Whole) -> None:
+    whole.agents.passes = lambda _: False
+    settings = {"settings": {"startup_limit_seconds": 1}}
+    assert (await whole.ann("POST", f"{APP}/settings", settings)).status == 201
+    assert (await whole.ann("POST", f"{APP}/builds", {"image": "shop"})).line == "503 SERVICE UNAVAILABLE"
+    assert (await whole.ann("POST", f"{APP}/config", {"values": {"A": "1"}})).line == "503 SERVICE UNAVAILABLE"
+    assert (await whole.ann("GET", f"{APP}/config")).json["values"] == {"A": "1"}
+    whole.agents.passes = lambda _: True
+    answer = await whole.ann("POST", f"{APP}/config", {"values": {"B": "2"}})
+    assert (answer.status, answer.headers["Deis-Release"]) == (201, "4")
+    assert answer.json["values"] == {"A": "1", "B": "2", "DEIS_APP": "shop", "DEIS_RELEASE": "v4"}
+    assert await whole.up() == ["v4 cmd.1"]
+
+
+async def test_a_scale_while_a_deploy_is_under_way_is_part_of_it(running: Whole) -> None:
+    running.agents.passes = only(2)
+    async with asyncio.TaskGroup() as group:
+        deploy = group.create_task(running.ann("POST", f"{APP}/config", {"values": {"A": "1"}}))
+        await eventually(lambda: (found := running.rollout(3)) is not None and "to pass its check" in found.waiting)
+        scale = group.create_task(running.ann("POST", f"{APP}/scale", {"cmd": 3}))
+        await eventually(lambda: (found := running.rollout(3)) is not None and len(found.planned) >= 3)
+        assert "v2 cmd.1" in await running.up()
+        running.agents.passes = lambda _: True
+    assert (deploy.result().line, scale.result().line) == ("201 CREATED", "204 NO CONTENT")
+    await eventually(lambda: alone(running, "v3 cmd.1", "v3 cmd.2", "v3 cmd.3"))
+
+
+async def test_a_scale_while_a_deploy_is_cancelled_scales_what_goes_on(running: Whole) -> None:
+    running.agents.passes = only(2)
+    async with asyncio.TaskGroup() as group:
+        deploy = group.create_task(running.ann("POST", f"{APP}/config", {"values": {"A": "1"}}))
+        await eventually(lambda: (found := running.rollout(3)) is not None and "to pass its check" in found.waiting)
+        scale = group.create_task(running.ann("POST", f"{APP}/scale", {"cmd": 2}))
+        await eventually(lambda: (found := running.rollout(3)) is not None and len(found.planned) >= 2)
+        cancel = await running.ann("POST", f"{APP}/releases/cancel")
+    assert [answer.status for answer in (cancel, deploy.result(), scale.result())] == [200, 409, 204]
+    await eventually(lambda: alone(running, "v2 cmd.1", "v2 cmd.2"))
+    assert (await running.ann("GET", APP)).json["structure"] == {"cmd": 2}
+
+
+async def test_a_scale_while_a_deploy_fails_scales_what_goes_on(running: Whole) -> None:
+    await running.ann("POST", f"{APP}/settings", {"settings": {"startup_limit_seconds": 3}})
+    running.agents.passes = only(2)
+    async with asyncio.TaskGroup() as group:
+        deploy = group.create_task(running.ann("POST", f"{APP}/config", {"values": {"A": "1"}}))
+        await eventually(lambda: (found := running.rollout(3)) is not None and "to pass its check" in found.waiting)
+        scale = group.create_task(running.ann("POST", f"{APP}/scale", {"cmd": 2}))
+    for answer in (deploy.result(), scale.result()):
+        assert answer.line == "503 SERVICE UNAVAILABLE"
+        assert answer.json["detail"].endswith("; v2 goes on")
+    await eventually(lambda: alone(running, "v2 cmd.1", "v2 cmd.2"))
+    assert (await running.ann("GET", APP)).json["structure"] == {"cmd": 2}
