@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from libs.keyspace import Sealed
@@ -208,3 +210,15 @@ async def test_the_key_is_there_before_anything_is_pushed_once_something_can_be_
     api.controller.vault.locked = ""
     await keys.ensure()
     assert await platform.get(NAME) is not None
+
+
+ODD = st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.dictionaries(st.text(max_size=5), st.text())
+BODIES = st.dictionaries(st.sampled_from([*PUSH, *BUILT]), ODD)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(hook=st.sampled_from(["push", "config", "build"]), more=BODIES, known=st.booleans())
+@pytest.mark.usefixtures("app")
+async def test_no_body_makes_a_hook_fail(builder: Builder, hook: str, more: dict[str, Any], *, known: bool) -> None:
+    answer = await builder(hook, {**more, **(PUSHED if known else {})})
+    assert answer.status < 500, (hook, more, answer)
