@@ -361,3 +361,57 @@ async def test_a_scale_while_a_deploy_fails_scales_what_goes_on(running: Whole) 
         assert answer.json["detail"].endswith("; v2 goes on")
     await eventually(lambda: alone(running, "v2 cmd.1", "v2 cmd.2"))
     assert (await running.ann("GET", APP)).json["structure"] == {"cmd": 2}
+
+
+def speaks(whole: Whole, *lines: bytes) -> Callable[[Instance], bool]:
+    """A check that an instance passes once it has said something."""
+    said: set[str] = set()
+
+    def passes(instance: Instance) -> bool:
+        if instance.name not in said:
+            said.add(instance.name)
+            for line in lines:
+                whole.engine.say(instance.name, line)
+        return True
+
+    return passes
+
+
+async def followed(whole: Whole, path: str, body: Any = None) -> list[Any]:
+    """The lines of a change that is followed."""
+    answer = await whole.ann("POST", APP + path, body, headers={"Accept": "application/x-ndjson"})
+    assert answer.line == "200 OK"
+    return [json.loads(line) for line in answer.text.splitlines() if line]
+
+
+async def test_a_deploy_is_followed_from_its_writing_to_its_answer(running: Whole) -> None:
+    running.agents.passes = speaks(running, b"listening\n")
+    *told, result = await followed(running, "/builds", {"image": "shop"})
+    phases = [one["phase"] for one in told if one["event"] == "release"]
+    assert phases[-1] == "done"
+    assert {one["version"] for one in told if one["event"] == "release"} == {3}
+    assert [(one["instance"], one["line"]) for one in told if one["event"] == "log"] == [("cmd.1", "listening")]
+    assert (result["status"], result["headers"]["Deis-Release"], result["body"]["image"]) == (201, "3", "shop")
+
+
+async def test_a_deploy_that_fails_is_followed_to_the_word_of_what_goes_on(running: Whole) -> None:
+    running.engine.add_image("bad", ports=(8080,), behaviour="crash")
+    *told, result = await followed(running, "/builds", {"image": "bad"})
+    assert [one["phase"] for one in told if one["event"] == "release"][-1] == "failed"
+    assert result["status"] == 503
+    assert "; v2 goes on" in result["body"]["detail"]
+    assert await running.up() == ["v2 cmd.1"]
+
+
+async def test_only_new_instances_are_heard_of_a_scale_and_a_restart(running: Whole) -> None:
+    old = {i.name for i in (await running.engine.instances()).instances}
+    running.agents.passes = speaks(running, b"boot\n")
+    *told, result = await followed(running, "/scale", {"cmd": 2})
+    assert (result["status"], result["body"]) == (204, None)
+    assert [one["instance"] for one in told if one["event"] == "log"] == ["cmd.2"]
+    for name in old:
+        running.engine.say(name, b"of old\n")
+    *told, result = await followed(running, "/containers/restart")
+    assert (result["status"], [one["num"] for one in result["body"]]) == (200, [1, 2])
+    heard = {(one["instance"], one["line"]) for one in told if one["event"] == "log"}
+    assert heard == {("cmd.1", "boot"), ("cmd.2", "boot")}
