@@ -3,45 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator
-from pathlib import Path
 from random import Random
 
-import pytest
-
-from libs.daemon import Settings
 from libs.keyspace import Keyspace
-from libs.store import Store
-from libs.store.opening import open_store
 from libs.store.shelf import Shelf
-from tests.support.api import Api, Client, running_api
+from tests.support.api import Api, Client
 from tests.support.etcd import EtcdServer
 
 WRITERS = 50
-
-
-@pytest.fixture
-def prefix() -> str:
-    return f"/test-{uuid.uuid4().hex[:8]}"
-
-
-@pytest.fixture
-async def store(etcd: EtcdServer, tmp_path: Path, prefix: str) -> AsyncIterator[Store]:
-    settings = Settings(home=tmp_path, store_endpoints=etcd.endpoint, store_prefix=prefix)
-    async with open_store(settings, name="test") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def apis(store: Store, tmp_path: Path, prefix: str) -> AsyncIterator[tuple[Api, Api]]:
-    """Two controllers of one platform."""
-    async with (
-        running_api(store, tmp_path, prefix=prefix) as one,
-        running_api(store, tmp_path, prefix=prefix) as two,
-    ):
-        two.deployer.holding = True
-        yield one, two
 
 
 async def test_fifty_writers_at_once_lose_no_update(apis: tuple[Api, Api], prefix: str) -> None:
