@@ -89,8 +89,6 @@ class Running:
         base = await self._releasing.base(app)
         if base.release is None or base.build is None:
             raise BadRequest(NO_BUILD)
-        if len(self._numbers.get(app.uuid, ())) >= MOST_AT_ONCE:
-            raise NotReady(f"{MOST_AT_ONCE} one-off commands of {app.id} run already; wait for one of them to end.")
         engine = self._engine
         if not isinstance(engine, RunEngine):
             raise RunFailed("The platform's engine cannot run one-off commands.")
@@ -101,6 +99,8 @@ class Running:
             raise RunFailed(f"The engine does not answer, so nothing was run: {error}") from error
         if self._group is None:
             raise NotReady("The controller restarts, so nothing was run; try again soon.")
+        if len(self._numbers.get(app.uuid, ())) >= MOST_AT_ONCE:
+            raise NotReady(f"{MOST_AT_ONCE} one-off commands of {app.id} run already; wait for one of them to end.")
         promised = self._numbers.setdefault(app.uuid, set())
         order = Order(app, base, by, command, next_number(there, app.uuid, promised), until)
         promised.add(order.number)

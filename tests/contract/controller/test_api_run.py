@@ -125,6 +125,20 @@ async def test_several_at_once_have_numbers_of_their_own(api: Api, admin: Client
         await read(api, run)
 
 
+async def test_of_one_app_only_so_many_run_at_once(
+    api: Api, admin: Client, built: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.controller.running.MOST_AT_ONCE", 2)
+    async with asyncio.TaskGroup() as group:
+        asked = [group.create_task(admin("POST", f"{built}/run", {"command": "true"})) for _ in range(3)]
+        await under_way(api, 2)
+        await eventually(lambda: any(one.done() for one in asked))
+        assert len(await runs(api)) == 2
+        for run in await runs(api):
+            api.engine.kill(run.name, code=0)
+    assert sorted(one.result().status for one in asked) == [200, 200, 503]
+
+
 async def test_its_command_and_its_end_are_events_of_the_app(api: Api, admin: Client, built: str) -> None:
     await ended(api, admin, built, code=3)
     begun, over = await told(admin, built)
