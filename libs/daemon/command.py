@@ -73,6 +73,7 @@ async def serve_all(names: Sequence[str], settings: Settings) -> None:
 async def serve_one(daemon: Daemon) -> None:
     """One daemon, with its name on every line that it logs."""
     structlog.contextvars.bind_contextvars(service=daemon.name)
+    daemon.ready["started"] = lambda: daemon.running  # conditions that are named later do not count as held until then
     await find(daemon.name)(daemon)
 
 

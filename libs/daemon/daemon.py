@@ -28,6 +28,7 @@ class Daemon:
     ready: dict[str, Callable[[], bool]] = field(default_factory=dict)
     facts: dict[str, Callable[[], object]] = field(default_factory=dict)  # each a JSON value
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    running: bool = False  # its parts are built, and its loops begin
 
     def loop(
         self,
@@ -45,6 +46,7 @@ class Daemon:
 
     async def run(self, **tasks: Coroutine[Any, Any, Any]) -> None:
         """Run every loop and these further tasks until the process is asked to end."""
+        self.running = True
         named = {name: loop.run() for name, loop in self.loops.items()}
         async with supervise(**named, **tasks):
             await self.stopping.wait()

@@ -142,7 +142,7 @@ def _progress(done: int, total: int) -> None:
 def _conclude(desk: Desk, inventory: Inventory, target: str, elsewhere: list[MeshMember]) -> int:
     without = by_node(member for member in elsewhere if target not in member.vault_keys)
     if without:
-        say(f"Sure to have it, or not, are you alone of {told(without)}. Where it was not carried over, do it at once:")
+        say(f"These do not say that they have it: {told(without)}. Where it was not carried over, do it at once:")
         say(*carry(without))
     old = [key_id for key_id in desk.vault.key_ids if key_id != target]
     say("Back the file up anew: `deis-daemon vault backup FILE`.")

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
+import pytest
 from prometheus_client import CollectorRegistry
 
-from libs.daemon import Daemon, Loop, probes
+from libs.daemon import Daemon, Loop, command, probes
 from tests.support.waiting import eventually
 
 
@@ -95,3 +96,30 @@ async def test_metrics_tell_readiness_and_failing_loops() -> None:
     assert 'deis_loop_failures{daemon="publisher",loop="publish_instances"} 1.0' in told
     assert 'deis_ready{daemon="publisher"} 0.0' in told
     assert 'deis_ready{daemon="publisher"} 1.0' in later
+
+
+async def test_a_daemon_is_not_ready_before_all_its_parts_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon = Daemon("router", CollectorRegistry())
+    building, built = asyncio.Event(), asyncio.Event()
+
+    async def serve(daemon: Daemon) -> None:
+        daemon.ready["named early"] = lambda: True
+        building.set()
+        await built.wait()
+        await daemon.run()
+
+    monkeypatch.setattr(command, "find", lambda _: serve)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(command.serve_one(daemon), name="router")
+        await building.wait()
+        assert probes.unready([daemon]) == ["router: started"]
+        built.set()
+        await eventually(lambda: not probes.unready([daemon]))
+        daemon.stopping.set()
+
+
+async def test_a_fact_of_a_conditions_name_says_why_it_does_not_hold() -> None:
+    daemon = Daemon("router", CollectorRegistry())
+    daemon.ready["the key"] = lambda: False
+    daemon.facts["the key"] = lambda: "it is elsewhere; bring it"
+    assert probes.unready([daemon]) == ["router: the key: it is elsewhere; bring it"]
