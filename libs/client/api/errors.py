@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from libs.client.api.subjects import app_of, subject_of
+from libs.client.api.subjects import app_of, listing_of, subject_of
 
+HINTS = (  # what to do, by a part of the detail of a 400
+    ("No build associated with", "Deploy an image first, as with `deis pull example/web:v1 -a {app}`."),
+    ("does not exist in application", "Its types are those of its build's Procfile, and cmd: see `deis ps -a {app}`."),
+)
 NOT_PERMITTED = "You do not have permission to perform this action."
 
 
@@ -121,7 +125,8 @@ class Refused(ClientError):
     @property
     def remedy(self) -> str:
         """What to do, where that is known."""
-        return ""
+        found = (hint for part, hint in HINTS if part in self.detail)
+        return next(found, "").format(app=self.app)
 
     @property
     def verdict(self) -> str:
@@ -160,8 +165,14 @@ class Forbidden(Refused):
 class NotFound(Refused):
     """404: the controller has no such thing."""
 
+    @property
+    def remedy(self) -> str:
+        """Where to look what there is."""
+        listing = listing_of(self.path)
+        return f"See `{listing}` for what there is." if listing else ""
+
     def _text(self) -> str:
-        return f"{self.subject} was not found {self.verdict}"
+        return f"{self.subject} was not found {self.verdict}" + (f"\n{self.remedy}" if self.remedy else "")
 
 
 class Conflict(Refused):

@@ -39,6 +39,22 @@ def subject_of(path: str) -> str:
     return subject
 
 
+def listing_of(path: str) -> str:
+    """The command that lists things such as the one that was not found; empty where there is none."""
+    match parts_of(path):
+        case ["v1", "apps", app, ("domains" | "releases" | "builds" | "perms") as kind, *_]:
+            return f"deis {kind} -a {app}"
+        case ["v1", "apps", _, *_]:
+            return "deis apps"
+        case ["v1", "auth", "tokens", _]:
+            return "deis tokens"
+        case ["v1", "admin", "perms", *_]:
+            return "deis users"
+        case ["v1", ("certs" | "keys") as kind, _, *_]:
+            return f"deis {kind}"
+    return ""
+
+
 def _of_app(app: str, rest: list[str]) -> str:
     subject = f"app {app}"
     match rest:

@@ -194,11 +194,12 @@ async def test_who_may_not_do_it_is_told_who_may(deis: Deis, stand_in: StandIn) 
     stand_in.app("paper")
     denied = says(403, DENIED, reason="FORBIDDEN", headers=VERSIONS)
     stand_in.answers["DELETE /v1/apps/paper"] = denied
+    stand_in.answers["GET /v1/apps/paper"] = says(200, {"id": "paper", "owner": "bob"}, headers=VERSIONS)
     stand_in.answers["GET /v1/users"] = denied
     told = await deis("destroy", "-a", "paper", "--confirm=paper", status=1)
     assert told.err.splitlines() == [
         "Error: You do not have permission to perform this action. (403 FORBIDDEN)",
-        "The app paper is ada's: only ada or an administrator may do this.",
+        "The app paper is bob's: only bob or an administrator may do this.",
     ]
     stand_in.answers["GET /v1/apps/paper"] = denied
     told = await deis("info", "-a", "paper", status=1)

@@ -185,7 +185,9 @@ async def test_files_that_are_none_are_not_sent(
 async def test_a_certificate_that_cannot_be_removed_is_an_error(deis: Deis, stand_in: StandIn) -> None:
     told = await deis("certs:remove", "www.example.com", status=1)
     assert told.out == "Removing www.example.com... failed\n"
-    assert told.err == "Error: certificate www.example.com was not found (404 NOT FOUND)\n"
+    assert told.err == (
+        "Error: certificate www.example.com was not found (404 NOT FOUND)\nSee `deis certs` for what there is.\n"
+    )
     stand_in.answers["DELETE /v1/certs/x"] = says(500, "<h1>", headers=VERSIONS)
     assert (await deis("certs:remove", "x", status=1)).out == "Removing x... failed\n"
 

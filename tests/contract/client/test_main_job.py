@@ -155,7 +155,10 @@ async def test_a_scale_that_is_none_sends_nothing(deis: Deis, stand_in: StandIn)
     await deis("scale", "web=2", "cmd=many", status=1)
     assert stand_in.writes() == []
     told = await deis("scale", "nope=1", status=1)
-    assert told.err == "Error: Container type nope does not exist in application (400 BAD REQUEST)\n"
+    assert told.err == (
+        "Error: Container type nope does not exist in application (400 BAD REQUEST)\n"
+        "Its types are those of its build's Procfile, and cmd: see `deis ps -a paper`.\n"
+    )
 
 
 async def test_config_is_set_listed_and_unset(deis: Deis, stand_in: StandIn) -> None:

@@ -89,7 +89,9 @@ async def test_certificates_come_and_go(ada: Deis) -> None:
     assert "(400 BAD REQUEST)" in (await ada("certs:add", "www.crt", "other.key", status=1)).err
     assert (await ada("certs:remove", "www.example.com")).out == "Removing www.example.com... done\n"
     told = await ada("certs:remove", "www.example.com", status=1)
-    assert told.err == "Error: certificate www.example.com was not found (404 NOT FOUND)\n"
+    assert told.err == (
+        "Error: certificate www.example.com was not found (404 NOT FOUND)\nSee `deis certs` for what there is.\n"
+    )
 
 
 async def test_an_app_is_shared_and_what_that_does_not_allow_is_explained(ada: Deis, bob: Deis) -> None:

@@ -18,6 +18,7 @@ from tests.contract.client.test_terminal import start
 
 PATH = "GET /v1/apps/paper/releases/v2"
 ASKED = "2026-01-02T03:04:05.000000Z"
+SEE = "See `deis releases -a paper` for what there is.\n"
 
 
 def at(second: int) -> str:
@@ -189,7 +190,7 @@ async def test_a_stream_that_falls_silent_is_taken_up_again(
 
 async def test_a_release_that_is_not_there_is_not_followed(paper: Deis, stand_in: StandIn) -> None:
     told = await paper("releases:watch", "v9", status=1)
-    assert told.err == "Error: release v9 of app paper was not found (404 NOT FOUND)\n"
+    assert told.err == f"Error: release v9 of app paper was not found (404 NOT FOUND)\n{SEE}"
     assert len(stand_in.asked) == 1
 
 
@@ -230,7 +231,7 @@ async def test_what_cannot_be_cancelled_says_why_and_is_not_to_be_tried_again(pa
     assert told.err == "Error: v2 is out already (409 CONFLICT)\n"
     stand_in.answers["POST /v1/apps/paper/releases/v2/cancel"] = says(404, {}, reason="NOT FOUND", headers=VERSIONS)
     told = await paper("releases:cancel", "v2", status=1)
-    assert told.err == "Error: release v2 of app paper was not found (404 NOT FOUND)\n"
+    assert told.err == f"Error: release v2 of app paper was not found (404 NOT FOUND)\n{SEE}"
 
 
 async def test_a_deploy_that_somebody_cancelled_says_so(paper: Deis, stand_in: StandIn) -> None:

@@ -282,7 +282,8 @@ async def test_a_login_that_is_no_longer_valid_says_whose_and_how_to_renew_it(de
 async def test_an_app_taken_from_the_directorys_name_is_told_so(deis: Deis) -> None:
     told = await deis("ps", status=1)
     assert told.err == (
-        "Error: app paper was not found (404 NOT FOUND)\nName the app with -a, if you did not mean this directory's.\n"
+        "Error: app paper was not found (404 NOT FOUND)\nSee `deis apps` for what there is.\n"
+        "Name the app with -a, if you did not mean this directory's.\n"
     )
 
 

@@ -109,6 +109,14 @@ def test_no_shape_of_body_breaks_the_message(body: object) -> None:
         ("/v1/apps/foo/releases/cancel", "app foo"),
         ("/v1/apps/foo/releases/rollback", "the release to go back to, or app foo itself,"),
         ("/v1/apps/a%2Fb", "app a/b"),
+        ("/v1/apps/foo/perms", "the user, or app foo itself,"),
+        ("/v1/apps/foo/perms/bob", "user bob, or app foo itself,"),
+        ("/v1/admin/perms", "the user"),
+        ("/v1/admin/perms/bob", "user bob"),
+        ("/v1/keys/a%2Fb", "key a/b"),
+        ("/v1/certs/www.a.b", "certificate www.a.b"),
+        ("/v1/auth/tokens/1f", "token 1f"),
+        ("/v1/auth/tokens/", "the user"),
         ("/v1/auth/passwd/", "the user"),
         ("/v1/apps", "apps"),
         ("/v1/", "the call"),
@@ -116,4 +124,43 @@ def test_no_shape_of_body_breaks_the_message(body: object) -> None:
 )
 def test_what_was_not_found_is_named(path: str, subject: str) -> None:
     assert subject_of(path) == subject
-    assert str(refusal(404, "NOT FOUND", path, {"detail": "Not found"})) == f"{subject} was not found (404 NOT FOUND)"
+    told = str(refusal(404, "NOT FOUND", path, {"detail": "Not found"}))
+    assert told.partition("\n")[0] == f"{subject} was not found (404 NOT FOUND)"
+
+
+@pytest.mark.parametrize(
+    ("path", "listing"),
+    [
+        ("/v1/apps/foo", "deis apps"),
+        ("/v1/apps/foo/scale", "deis apps"),
+        ("/v1/apps/foo/domains/www.a.b", "deis domains -a foo"),
+        ("/v1/apps/foo/releases/v9/cancel", "deis releases -a foo"),
+        ("/v1/apps/foo/perms/bob", "deis perms -a foo"),
+        ("/v1/keys/a%2Fb", "deis keys"),
+        ("/v1/certs/www.a.b", "deis certs"),
+        ("/v1/auth/tokens/1f", "deis tokens"),
+        ("/v1/admin/perms/bob", "deis users"),
+    ],
+)
+def test_what_was_not_found_is_said_where_to_look_for(path: str, listing: str) -> None:
+    told = str(refusal(404, "NOT FOUND", path, {"detail": "Not found"}))
+    assert told.splitlines()[1:] == [f"See `{listing}` for what there is."]
+
+
+def test_a_404_of_nothing_that_is_listed_has_no_remedy() -> None:
+    assert str(refusal(404, "NOT FOUND", "/v1/", None)) == "the call was not found (404 NOT FOUND)"
+
+
+@pytest.mark.parametrize(
+    ("detail", "hint"),
+    [
+        ("No build associated with this release", "Deploy an image first, as with `deis pull example/web:v1 -a foo`."),
+        (
+            "Container type nope does not exist in application",
+            "Its types are those of its build's Procfile, and cmd: see `deis ps -a foo`.",
+        ),
+    ],
+)
+def test_what_is_refused_for_what_is_not_there_yet_says_how_to_get_it(detail: str, hint: str) -> None:
+    error = refusal(400, "BAD REQUEST", "/v1/apps/foo/scale", {"detail": detail})
+    assert str(error) == f"{detail} (400 BAD REQUEST)\n{hint}"
