@@ -14,8 +14,9 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
+from libs.daemon import supervise
 from libs.keyspace.document import now
-from libs.keyspace.records import Cert, SshKey, Token, User
+from libs.keyspace.records import Cert, LogEnd, SshKey, Token, User
 from libs.store.drivers.memory import MemoryStore
 from libs.store.mirror import Mirror
 from libs.store.shelf import Shelf
@@ -55,6 +56,7 @@ class Cast:
     people: Mapping[str, Client]
     build: str  # its uuid
     token: str  # the id of a named token of the owner's
+    builder: str  # the builder's key
 
     def client(self, person: str) -> Client:
         """Somebody; `anonymous` has no token."""
@@ -120,6 +122,7 @@ async def set_stage(api: Api) -> Cast:
     assert (await owner("POST", "/v1/apps", {"id": "hello"})).status == 201
     secret = {"values": {"SECRET": "s3cr3t"}, "tags": {"rack": "a"}, "memory": {"web": "64M"}, "cpu": {"web": 10}}
     assert (await owner("POST", "/v1/apps/hello/config", secret)).status == 201
+    api.engine.add_image("acme/hello:1")
     image = {"image": "acme/hello:1", "procfile": {"web": "serve", "worker": "work"}}
     build = await owner("POST", "/v1/apps/hello/builds", image)
     assert build.status == 201, build
@@ -144,7 +147,7 @@ async def set_stage(api: Api) -> Cast:
     await Shelf(store, keyspace.certs).create(cert, cert.common_name)
     named = Token(username="owner", id="ci0", name="ci", created=now())
     await Shelf(store, keyspace.tokens).create(named, hash_of("0" * 40))
-    cast = Cast(api, people, build.json["uuid"], named.id)
+    cast = Cast(api, people, build.json["uuid"], named.id, await api.controller.builder_key.value())
     await cast.settled()
     return cast
 
@@ -152,5 +155,17 @@ async def set_stage(api: Api) -> Cast:
 @asynccontextmanager
 async def on_stage(home: Path, **settings: Any) -> AsyncIterator[Cast]:
     """An API over a store in memory with all of them, while the body runs."""
-    async with running_api(MemoryStore(), home, **settings) as api:
+    async with running_api(MemoryStore(), home, **settings) as api, supervise(end_runs=end_runs(api)):
         yield await set_stage(api)
+
+
+async def end_runs(api: Api) -> None:
+    """Let each one-off run say something and end well, and its output be read, for ever."""
+    ends = Shelf(api.store, api.controller.keyspace.log_ends)
+    async with api.engine.events() as events:
+        async for _ in events:
+            for run in (await api.engine.instances()).instances:
+                if run.once and run.state == "running":
+                    api.engine.say(run.name, b"done\n")
+                    api.engine.kill(run.name, code=0)
+                    await ends.put(LogEnd(at=now()), "n1", run.identity.app, run.identity.id)

@@ -25,6 +25,7 @@ ROWS = (
     Row("POST", f"{RELEASES}/cancel", answered(SHARED, 409)),  # nothing is under way
     Row("POST", f"{RELEASES}/{{version}}/cancel", answered(SHARED, 409)),
     Row("POST", f"{APP}/scale", answered(SHARED, 204), {"web": 2}),
+    Row("POST", f"{APP}/run", SHARED, {"command": "true"}),
     Row("POST", f"{APP}/run", answered(SHARED, 400), {"command": " "}),
     Row("GET", CONTAINERS, SHARED),
     Row("GET", f"{CONTAINERS}/{{type}}", SHARED),
