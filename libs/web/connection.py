@@ -96,7 +96,7 @@ class Connection(web.RequestHandler):
         )
         self._busy = False
         self._began = 0.0  # the present request's head was there
-        self._payload: StreamReader | None = None
+        self._payload: StreamReader | None = None  # of the present request, else of the last
         self._unsent = 0  # bytes, at the last look
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._wire: asyncio.Transport | None = None
@@ -123,10 +123,15 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`."""
-        if not self._busy and "head" not in self._timers and HEAD_END not in data:
+        """See `asyncio.Protocol`; aiohttp itself calls it with nothing, to go on with what it has."""
+        if data and self._between and "head" not in self._timers and HEAD_END not in data:
             self._set("head", self._limits.head_seconds, self._head_overdue)
         super().data_received(data)
+
+    @property
+    def _between(self) -> bool:
+        """What comes now begins a request; nothing is left of the one before, which may be answered earlier."""
+        return not self._busy and (self._payload is None or self._payload.is_eof())
 
     def begin(self, payload: StreamReader) -> None:
         """A request's head is there, and its body may follow."""
@@ -138,7 +143,7 @@ class Connection(web.RequestHandler):
     def log_access(self, request: web.BaseRequest, response: web.StreamResponse, time: float | None) -> None:
         """The request is answered."""
         self._unset("body")
-        self._busy, self._payload = False, None
+        self._busy = False
         super().log_access(request, response, time)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:

@@ -153,6 +153,17 @@ async def test_a_body_that_nobody_wants_is_not_waited_for_long() -> None:
             assert await peer.ended() == b""
 
 
+async def test_a_body_that_comes_behind_its_answer_is_no_slow_head() -> None:
+    limits = replace(PATIENT, head_seconds=SOON, linger_seconds=NEVER)
+    async with serving(limits) as port, connected(port) as peer:
+        await peer.say("POST /ignores HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+        assert (await peer.answer())[0] == "200 OK"
+        await peer.say("late")
+        await asyncio.sleep(4 * SOON)  # the time that it takes is what this is about
+        await peer.say("POST /echoes HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab")
+        assert await peer.answer() == ("200 OK", "2 bytes")
+
+
 async def test_a_large_body_that_comes_steadily_has_time_in_proportion() -> None:
     limits = replace(PATIENT, body_seconds=SOON, body_rate=1000)
     async with serving(limits) as port, connected(port) as peer:
