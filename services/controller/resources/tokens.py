@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
 from libs.keyspace.records import User
@@ -61,7 +63,9 @@ class TokensResource(Resource):
         for other in {"all", "username"} & body.keys():
             fields.wrongly(other, "A named token is one's own: leave this out.")
         fields.check()
-        made = await self._c.accounts.tokens.make(call.user, name)
+        accounts = self._c.accounts
+        made = await accounts.tokens.make(call.user, name)
+        await accounts.undo_if_gone(call.user, partial(accounts.tokens.end, made.sha256))
         return as_json({"token": made.text, "id": made.id, "name": name}, status=201)
 
     async def end(self, call: Call) -> web.Response:

@@ -13,10 +13,12 @@ from libs.store import StoreUnavailable
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
 from libs.store.store import ANY, Expected, Lease
+from services.controller.tokens import hash_of
 from tests.support.api import Answer, Api, Client
 from tests.support.certificates import make_certificate
 from tests.support.ssh import make_public_key
 
+Patch = pytest.MonkeyPatch
 CANCEL = "/v1/auth/cancel/"
 
 
@@ -274,6 +276,15 @@ async def test_who_is_being_cancelled_gets_no_token(api: Api, admin: Client, mem
     answer = await admin("POST", "/v1/auth/login/", {"username": "member", "password": "opensesame"})
     assert answer.status == 400
     assert len(tokens.of(present)) == before
+
+
+async def test_who_is_being_cancelled_gets_no_named_token(api: Api, member: Client, monkeypatch: Patch) -> None:
+    monkeypatch.setattr("services.controller.tokens.secrets.token_hex", lambda length: "f" * 2 * length)
+    token = api.controller.keyspace.tokens.key(hash_of("f" * 40))
+    assert isinstance(api.store, Stumbling)
+    await cancelled_meanwhile(api, api.store, token)
+    assert (await member("POST", "/v1/auth/tokens/", {"name": "ci"})).status == 401
+    assert await api.store.get(token) is None
 
 
 async def test_two_superusers_who_cancel_each_other_leave_one(
