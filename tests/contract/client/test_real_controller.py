@@ -208,6 +208,21 @@ async def test_settings_are_set_and_brought_back(ada: Deis) -> None:
     assert "settings: response_timeout_seconds: 0.5; it must be a whole number of seconds" in told.err
 
 
+async def test_changes_are_followed_by_those_that_make_them(ada: Deis, api: Api) -> None:
+    await ada("create", "paper")
+    assert (await ada("pull", "example/web:v1", "-a", "paper", "--logs")).out == "Creating build... done\n"
+    assert "Creating config... done, v3" in (await ada("config:set", "A=1", "-a", "paper", "--logs")).out
+    assert "cmd.2 up (v3)" in (await ada("scale", "cmd=2", "-a", "paper", "--logs")).out
+    assert "cmd.2 up (v3)" in (await ada("restart", "-a", "paper", "--logs")).out
+    assert (await ada("rollback", "v2", "-a", "paper", "--logs")).out == "Rolling back to v2... done, v4\n"
+    assert (await ada("apps:watch", "-a", "paper")).out.splitlines()[-1].startswith("v4 is out")
+    api.deployer.failing["example/web:bad"] = "image example/web:bad cannot be had"
+    plain = await ada("pull", "example/web:bad", "-a", "paper", status=1)
+    followed = await ada("pull", "example/web:bad", "-a", "paper", "--logs", status=1)
+    assert (followed.out, followed.err) == (plain.out, plain.err)
+    assert "v5 failed" in (await ada("releases:watch", "v5", "-a", "paper", status=1)).err
+
+
 async def test_a_deploy_under_way_is_followed_and_cancelled(ada: Deis, api: Api) -> None:
     await ada("create", "paper")
     await ada("pull", "example/web:v1", "-a", "paper")
