@@ -15,7 +15,7 @@ import pty
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -116,17 +116,17 @@ FUNCTIONS = {name: function for group in GROUPS.values() for name, function in c
 IN_JSON = [line for line in PIPED if "json" in inspect.signature(FUNCTIONS[line.partition(" ")[0]]).parameters]
 
 
+@pytest.mark.parametrize("open_ends", [os.pipe, pty.openpty], ids=["pipe", "terminal"])
 @pytest.mark.parametrize("line", IN_JSON)
-async def test_with_json_it_is_json_and_nothing_else(world: Deis, line: str) -> None:
-    name, *words = shlex.split(filled(line, world))
-    told = await world(name, "--json", *words)
-    decoder = json.JSONDecoder()
-    text, documents = told.out.strip(), 0
+async def test_with_json_it_is_json_and_nothing_else(
+    world: Deis, line: str, open_ends: Callable[[], tuple[int, int]]
+) -> None:
+    name, space, rest = line.partition(" ")
+    text, documents = (await printed_on(world, f"{name} --json{space}{rest}", *open_ends())).strip(), 0
     while text:
-        _, end = decoder.raw_decode(text)
+        _, end = json.JSONDecoder().raw_decode(text)
         text, documents = text[end:].strip(), documents + 1
     assert documents
-    assert told.err == ""
 
 
 def test_every_command_is_in_both_sessions() -> None:
