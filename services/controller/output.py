@@ -52,11 +52,14 @@ async def hear_output(engine: Logs, planned: Planned, hear: Hear) -> None:
                 async for piece in _unheard(pieces, at, again):
                     at, told = piece.at, told + 1 if piece.at == at else 1
                     if (line := joiners[piece.stream].feed(piece.data)) is not None:
-                        hear(_shape(planned, piece, line))
+                        hear(_shape(planned, at, piece.stream, line))
         except EngineUnavailable:
             await asyncio.sleep(RETRY)
         else:
-            return
+            break
+    for stream, joiner in joiners.items():
+        if joiner.begun:  # its last words, without an end of line
+            hear(_shape(planned, at, stream, joiner.feed(b"\n")))
 
 
 async def _unheard(pieces: AsyncIterator[LogPiece], at: int, count: int) -> AsyncIterator[LogPiece]:
@@ -68,6 +71,6 @@ async def _unheard(pieces: AsyncIterator[LogPiece], at: int, count: int) -> Asyn
             yield piece
 
 
-def _shape(planned: Planned, piece: LogPiece, line: str) -> Shape:
-    at = time(datetime.fromtimestamp(piece.at / SECOND, UTC))
-    return {"instance": f"{planned.type}.{planned.number}", "stream": piece.stream, "at": at, "line": line}
+def _shape(planned: Planned, at: int, stream: str, line: str | None) -> Shape:
+    moment = time(datetime.fromtimestamp(at / SECOND, UTC))
+    return {"instance": f"{planned.type}.{planned.number}", "stream": stream, "at": moment, "line": line or ""}

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.engine import Identity, InstanceSpec
+from libs.engine.drivers.memory import MemoryEngine
+from libs.keyspace.document import now
+from libs.keyspace.records import Planned
 from services.controller.errors import TooManyFollowers
 from services.controller.followers import Followers
 from services.controller.lines import asked_for
-from services.controller.output import CUT, LONGEST, Joiner
+from services.controller.output import CUT, LONGEST, Joiner, hear_output
+from tests.support.waiting import eventually
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=20)
 
@@ -34,6 +42,26 @@ def test_of_a_long_line_the_beginning_is_told(sizes: list[int]) -> None:
 
 def test_what_is_no_text_is_replaced() -> None:
     assert Joiner().feed(b"a\xff\x00b\n") == "a\ufffd\x00b"
+
+
+async def test_the_last_words_are_heard_without_an_end_of_line_and_a_broken_line_of_the_engine_loses_none() -> None:
+    engine, heard = MemoryEngine(), list[Any]()
+    identity = Identity("a1", "shop", "u", "web", 1, 2)
+    await engine.start(InstanceSpec(identity, engine.add_image("shop").digest))
+    planned = Planned(id="a1", name=identity.name, type="web", number=1, planned=now())
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        group.create_task(hear_output(engine, planned, heard.append))
+        for number in range(3):
+            engine.say(identity.name, b"%d\n" % number)
+        await eventually(lambda: len(heard) == 3)
+        with engine.away():
+            engine.say(identity.name, b"3\n")
+            engine.say(identity.name, b"panic: boom")
+        await eventually(lambda: len(heard) == 4)
+        await engine.stop(identity.name, grace=0)
+    assert [(one["instance"], one["line"]) for one in heard] == [
+        ("web.1", line) for line in ("0", "1", "2", "3", "panic: boom")
+    ]
 
 
 @pytest.mark.parametrize(
