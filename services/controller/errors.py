@@ -174,8 +174,8 @@ def _away(error: StoreUnavailable) -> web.Response:
 
 
 def _sealed(error: SealBroken) -> web.Response:
-    log.error("a config cannot be opened", reason=str(error))
-    return detail(500, "The platform cannot open this app's config; its operator finds the reason in the log.")
+    log.error("what is encrypted cannot be opened", reason=str(error))
+    return detail(500, "The platform cannot open what is encrypted of this; its operator finds the reason in the log.")
 
 
 def _keyless(error: KeyMissing) -> web.Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from libs.keyspace.records import Node
 from libs.store.drivers.memory import MemoryStore
 from tests.contract.controller.asking import config, config_is, versions
@@ -76,3 +78,48 @@ async def test_a_failed_config_is_not_the_base_of_the_next(api: Api, admin: Clie
     api.deployer.failing.clear()
     await eventually(lambda: config_is(admin, built, {}))
     assert "BAD" not in (await config(admin, built, GOOD="1")).json["values"]
+
+
+KEYS = "Config keys must start with a letter or underscore and only contain [A-z0-9_]"
+MEMORY = "Limit format: <number><unit>, where unit = B, K, M or G"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("values", {"1A": "x"}, KEYS),
+        ("values", {"A B": None}, KEYS),
+        ("values", {"A\n": "x"}, KEYS),
+        ("values", "{", "Value must be valid JSON."),
+        ("values", "[]", 'Expected a dictionary of items but got type "list".'),
+        ("memory", {"web": "1T"}, MEMORY),
+        ("memory", {"web": "-1G"}, MEMORY),
+        ("memory", {"WEB": "1G"}, "Process types can only contain [a-z]"),
+        ("cpu", {"web": "x"}, "CPU shares must be an integer"),
+        ("cpu", {"web": 1.5}, "CPU shares must be an integer"),
+        ("cpu", {"web": 1025}, "CPU shares must be between 0 and 1024"),
+        ("cpu", {"web": -1}, "CPU shares must be between 0 and 1024"),
+        ("tags", {"r4ck": "a"}, "Tag keys can only contain [a-z]"),
+        ("tags", {"rack": "a b"}, "Invalid tag value"),
+    ],
+)
+async def test_a_bad_config_is_refused_in_v1s_words(
+    admin: Client, app: str, field: str, value: object, message: str
+) -> None:
+    answer = await admin("POST", f"{app}/config", {"values": {"GOOD": "1"}, field: value})
+    assert (answer.line, answer.json) == ("400 BAD REQUEST", {field: [message]})
+    assert await versions(admin, app) == [(1, "admin created initial release")]
+
+
+async def test_what_a_form_brings_is_text_of_json(admin: Client, app: str) -> None:
+    answer = await admin("POST", f"{app}/config", data={"values": '{"A": 5}', "memory": '{"web": "64MB"}'})
+    assert (answer.status, answer.json["values"], answer.json["memory"]) == (201, {"A": "5"}, {"web": "64MB"})
+    assert (await admin("POST", f"{app}/config", data={"values": '{"A": null}'})).json["values"] == {}
+
+
+async def test_after_a_rollback_the_next_change_starts_from_what_was_gone_back_to(admin: Client, built: str) -> None:
+    await config(admin, built, A="1")
+    await config(admin, built, A="2")
+    assert (await admin("POST", f"{built}/releases/rollback", {"version": 3})).json == {"version": 5}
+    await config(admin, built, B="1")
+    assert (await admin("GET", f"{built}/config")).json["values"] == {"A": "1", "B": "1"}

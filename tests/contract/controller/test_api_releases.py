@@ -49,6 +49,16 @@ async def test_builds_are_listed_newest_first(admin: Client, built: str) -> None
     assert (await versions(admin, built))[0] == (3, "admin deployed 0123456")
 
 
+async def test_a_build_is_shown_by_its_own_uuid(admin: Client, built: str) -> None:
+    """V1 always showed the latest release's."""
+    await admin("POST", f"{built}/builds", {"image": "acme/hello:2"})
+    for one in (await admin("GET", f"{built}/builds")).json["results"]:
+        assert (await admin("GET", f"{built}/builds/{one['uuid']}")).json == one
+    await admin("POST", "/v1/apps", {"id": "other"})
+    for path in (f"{built}/builds/nope", f"/v1/apps/other/builds/{one['uuid']}"):
+        assert (await admin("GET", path)).line == "404 NOT FOUND"
+
+
 async def test_the_platforms_own_images_are_refused(admin: Client, app: str) -> None:
     for image in ("deis/controller", "deis/router:v1", "registry.example.org:5000/deis/builder@sha256:abc"):
         answer = await admin("POST", f"{app}/builds", {"image": image})
