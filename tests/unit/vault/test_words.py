@@ -47,7 +47,7 @@ def test_the_hosts_settings_are_taken_and_the_environment_goes_before_them(
     host = tmp_path / "deis.env"
     host.write_text(f"# a host's\nDEIS_HOME={tmp_path}\nDEIS_STORE=etcd3\nDEIS_STORE_PREFIX=wrong\n")
     monkeypatch.setattr(command, "HOST_ENVIRONMENT", host)
-    monkeypatch.setattr("libs.daemon.logs.configure", lambda *_: None)  # it is for a whole process, and this one goes on
+    monkeypatch.setattr("libs.daemon.logs.configure", lambda *_: None)  # it is a whole process's
     monkeypatch.setenv("DEIS_STORE", "memory")
     monkeypatch.setenv("DEIS_STORE_PREFIX", "/right")
     with pytest.raises(SystemExit) as ended:
