@@ -85,3 +85,8 @@ async def test_without_a_remote_wanted_its_url_is_told_all_the_same(repository: 
     told = await repository("create", "ink", "--no-remote")
     assert told.out.endswith("created ink\nremote available at ssh://git@deis.localhost:2222/ink.git\n")
     assert (await repository("git:remote", "-a", "ink", "-r", "prod")).out == "Git remote prod added\n"
+
+
+async def test_where_no_repository_is_a_remote_says_how_to_make_one(deis: Deis) -> None:
+    told = await deis("git:remote", "-a", "ink", status=1)
+    assert told.err == f"Error: {deis.directory} is in no git repository; `git init` makes one\n"
