@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-
 import pytest
 
 from libs.keyspace.document import now
-from libs.keyspace.records import App, Cert, SshKey, User
-from libs.store import StoreUnavailable
+from libs.keyspace.records import Cert, SshKey
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
-from libs.store.store import ANY, Expected, Lease
-from services.controller.tokens import hash_of
-from tests.support.api import Answer, Api, Client
-from tests.support.certificates import make_certificate
-from tests.support.ssh import make_public_key
+from tests.contract.controller.stumbling import Stumbling, cancel, user
+from tests.support.api import Api, Client
 
-Patch = pytest.MonkeyPatch
 CANCEL = "/v1/auth/cancel/"
-
-
-def sha256_of(public: str) -> str:
-    """Of the key's blob."""
-    return hashlib.sha256(base64.b64decode(public.split()[1])).hexdigest()
-
-
-class Stumbling(MemoryStore):
-    """Lets somebody else write right after a write, and fails deletions below a prefix while it is told to."""
-
-    broken = ""
-
-    async def put(self, key: str, value: bytes, *, expect: Expected = ANY, lease: Lease | None = None) -> int:
-        revision = await super().put(key, value, expect=expect, lease=lease)
-        if (interrupt := self.interrupts.pop(key, None)) is not None:
-            await super().put(*interrupt)
-        return revision
-
-    async def delete(self, key: str, *, expect: Expected = ANY) -> bool:
-        if self.broken and key.startswith(self.broken):
-            raise StoreUnavailable("away")
-        return await super().delete(key, expect=expect)
-
-    @property
-    def interrupts(self) -> dict[str, tuple[str, bytes]]:
-        """What somebody else writes right after a write of this key."""
-        found: dict[str, tuple[str, bytes]] = self.__dict__.setdefault("_interrupts", {})
-        return found
 
 
 @pytest.fixture
@@ -58,15 +22,6 @@ async def store() -> MemoryStore:
 @pytest.fixture
 async def member(admin: Client) -> Client:
     return await admin.joined("member")
-
-
-async def cancel(client: Client, username: str | None = None) -> Answer:
-    return await client("DELETE", CANCEL, None if username is None else {"username": username})
-
-
-async def user(api: Api, username: str) -> User | None:
-    stored = await Shelf(api.store, api.controller.keyspace.users).get(username)
-    return stored.document if stored else None
 
 
 async def test_a_user_cancels_the_own_account(api: Api, member: Client) -> None:
@@ -180,25 +135,6 @@ async def test_a_crash_in_between_is_completed_by_asking_again(
     assert await left_behind(api) == []
 
 
-def given(api: Api, username: str) -> tuple[str, bytes]:
-    """An app that somebody else writes."""
-    app = App(id="gift", uuid="u", owner=username, created=now(), updated=now())
-    return api.controller.keyspace.apps.key("gift"), app.encode()
-
-
-async def test_an_app_that_came_while_the_account_was_cancelled_keeps_it(
-    api: Api, member: Client, store: Stumbling
-) -> None:
-    api.deployer.holding = True
-    store.interrupts[api.controller.keyspace.users.key("member")] = given(api, "member")
-    answer = await cancel(member)
-    assert answer.status == 409
-    present = await user(api, "member")
-    assert present is not None
-    assert (present.is_active, present.cancelling) == (True, False)
-    assert (await member("GET", "/v1/")).status == 200
-
-
 async def test_an_account_that_an_operator_disabled_stays_disabled(api: Api, admin: Client, member: Client) -> None:
     await member("POST", "/v1/apps", {"id": "mine"})
     users = Shelf(api.store, api.controller.keyspace.users)
@@ -207,98 +143,3 @@ async def test_an_account_that_an_operator_disabled_stays_disabled(api: Api, adm
     present = await user(api, "member")
     assert present is not None
     assert not present.is_active
-
-
-async def cancelled_meanwhile(api: Api, store: Stumbling, key: str) -> None:
-    """The member's account is being cancelled right after this key was written."""
-    present = await user(api, "member")
-    assert present is not None
-    leaving = present.changed(is_active=False, cancelling=True).encode()
-    store.interrupts[key] = (api.controller.keyspace.users.key("member"), leaving)
-
-
-async def test_who_is_being_cancelled_is_given_no_app(
-    api: Api, admin: Client, member: Client, app: str, store: Stumbling
-) -> None:
-    await cancelled_meanwhile(api, store, api.controller.keyspace.apps.key("hello"))
-    assert (await admin("POST", app, {"owner": "member"})).status == 404
-    assert (await admin("GET", app)).json["owner"] == "admin"
-    assert (await admin("POST", app, {"owner": "member"})).status == 404
-
-
-async def test_who_is_being_cancelled_is_let_into_no_app(
-    api: Api, admin: Client, member: Client, app: str, store: Stumbling
-) -> None:
-    await cancelled_meanwhile(api, store, api.controller.keyspace.apps.key("hello"))
-    assert (await admin("POST", f"{app}/perms", {"username": "member"})).status == 404
-    assert (await admin("GET", f"{app}/perms")).json == {"users": []}
-    assert (await admin("POST", f"{app}/perms", {"username": "member"})).status == 404
-
-
-async def test_who_is_being_cancelled_makes_no_app(api: Api, admin: Client, member: Client, store: Stumbling) -> None:
-    await cancelled_meanwhile(api, store, api.controller.keyspace.apps.key("mine"))
-    assert (await member("POST", "/v1/apps", {"id": "mine"})).status == 401
-    stored = await Shelf(api.store, api.controller.keyspace.apps).get("mine")
-    assert stored is None or stored.document.state == "destroying"
-
-
-async def test_who_is_being_cancelled_brings_no_key(api: Api, admin: Client, member: Client, store: Stumbling) -> None:
-    public = make_public_key("home")
-    await cancelled_meanwhile(api, store, api.controller.keyspace.keys.key(sha256_of(public)))
-    assert (await member("POST", "/v1/keys", {"id": "home", "public": public})).status == 401
-    assert (await store.list("/deis/keys/")).entries == ()
-
-
-async def test_who_is_being_cancelled_brings_no_certificate(
-    api: Api, admin: Client, member: Client, store: Stumbling
-) -> None:
-    made = make_certificate("c.d", ["c.d"])
-    await cancelled_meanwhile(api, store, api.controller.keyspace.certs.key("c.d"))
-    assert (await member("POST", "/v1/certs", {"certificate": made.pem, "key": made.key})).status == 401
-    assert (await store.list("/deis/certs/")).entries == ()
-
-
-async def test_who_is_being_cancelled_gets_no_token(api: Api, admin: Client, member: Client, store: Stumbling) -> None:
-    present = await user(api, "member")
-    assert present is not None
-    tokens = api.controller.accounts.tokens
-    before = len(tokens.of(present))
-    login = tokens.make
-
-    async def make(found: User, name: str = "") -> object:
-        made = await login(found, name)
-        await Shelf(api.store, api.controller.keyspace.users).update(
-            lambda one: one.changed(is_active=False, cancelling=True), "member"
-        )
-        return made
-
-    tokens.make = make  # type: ignore[method-assign,assignment]
-    answer = await admin("POST", "/v1/auth/login/", {"username": "member", "password": "opensesame"})
-    assert answer.status == 400
-    assert len(tokens.of(present)) == before
-
-
-async def test_who_is_being_cancelled_gets_no_named_token(api: Api, member: Client, monkeypatch: Patch) -> None:
-    monkeypatch.setattr("services.controller.tokens.secrets.token_hex", lambda length: "f" * 2 * length)
-    token = api.controller.keyspace.tokens.key(hash_of("f" * 40))
-    assert isinstance(api.store, Stumbling)
-    await cancelled_meanwhile(api, api.store, token)
-    assert (await member("POST", "/v1/auth/tokens/", {"name": "ci"})).status == 401
-    assert await api.store.get(token) is None
-
-
-async def test_two_superusers_who_cancel_each_other_leave_one(
-    api: Api, admin: Client, member: Client, store: Stumbling
-) -> None:
-    await admin.joined("third")
-    await admin("POST", "/v1/admin/perms", {"username": "member"})
-    other = await user(api, "admin")
-    assert other is not None
-    leaving = other.changed(is_active=False, cancelling=True).encode()
-    users = api.controller.keyspace.users
-    store.interrupts[users.key("member")] = (users.key("admin"), leaving)
-    answer = await cancel(admin, "member")
-    assert answer.line == "409 CONFLICT"
-    present = await user(api, "member")
-    assert present is not None
-    assert present.is_active

@@ -10,7 +10,6 @@ import pytest
 
 from libs.keyspace.document import now
 from libs.keyspace.records import Token
-from libs.store import StoreUnavailable
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
 from services.controller.tokens import LOGINS_KEPT, MOST_NAMED, hash_of
@@ -227,59 +226,6 @@ async def test_a_token_from_before_the_account_is_an_earlier_ones(api: Api, memb
     assert (refused.line, refused.json) == ("401 UNAUTHORIZED", {"detail": "Invalid token"})
     assert await listed(await again(member)) != []
     assert len(await listed(await again(member))) == 2
-
-
-async def test_a_use_is_told_once_it_was_written(api: Api, member: Client) -> None:
-    before = now()
-    assert await works(member)
-    assert (await listed(member))[0]["last_used"] is None
-    await api.controller.accounts.tokens.write_uses()
-    stored = await Shelf(api.store, api.controller.keyspace.tokens).get(hash_of(member.token))
-    assert stored is not None
-    assert stored.document.used is not None
-    assert stored.document.used >= before
-    await api.controller.picture.tokens.reach(stored.revision)
-    assert (await listed(member))[0]["last_used"] is not None
-
-
-async def test_a_use_is_written_at_most_once_an_hour(api: Api, member: Client) -> None:
-    tokens, shelf = api.controller.accounts.tokens, Shelf(api.store, api.controller.keyspace.tokens)
-
-    async def revision() -> int:
-        assert await works(member)
-        await tokens.write_uses()
-        stored = await shelf.get(hash_of(member.token))
-        assert stored is not None
-        await api.controller.picture.tokens.reach(stored.revision)
-        return stored.revision
-
-    first = await revision()
-    assert await revision() == first
-    await put_back(api, member.token, used=now() - timedelta(minutes=59))
-    assert await revision() == first + 1
-    await put_back(api, member.token, used=now() - timedelta(minutes=61))
-    assert await revision() == first + 3
-
-
-async def test_a_use_that_could_not_be_written_is_written_later(api: Api, member: Client, store: MemoryStore) -> None:
-    assert await works(member)
-    store._line.unavailable = True
-    with pytest.raises(StoreUnavailable):
-        await api.controller.accounts.tokens.write_uses()
-    store._line.unavailable = False
-    await api.controller.accounts.tokens.write_uses()
-    stored = await Shelf(api.store, api.controller.keyspace.tokens).get(hash_of(member.token))
-    assert stored is not None
-    assert stored.document.used is not None
-
-
-async def test_writing_uses_brings_no_ended_token_back(api: Api, member: Client) -> None:
-    other = await again(member)
-    assert await works(other)
-    await other("DELETE", "/v1/auth/tokens/current")
-    await api.controller.accounts.tokens.write_uses()
-    assert await Shelf(api.store, api.controller.keyspace.tokens).get(hash_of(other.token)) is None
-    assert not await works(other)
 
 
 async def test_a_record_that_is_no_token_is_no_right(api: Api, member: Client, store: MemoryStore) -> None:
