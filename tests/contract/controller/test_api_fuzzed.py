@@ -44,6 +44,14 @@ def test_a_body_that_is_not_as_the_contract_says_is_found(api: Served) -> None:
         fuzz(api, contract, "GET", "/v1/apps/{id}", examples=FEW)
 
 
+def test_a_type_that_the_contract_does_not_tell_of_is_found(api: Served) -> None:
+    contract = deepcopy(written())
+    told = contract["paths"]["/v1/apps/{id}/logs"]["get"]["responses"]["200"]
+    told["content"] = {"application/json": told["content"]["text/plain"]}
+    with pytest.raises(FailureGroup, match="Undocumented Content-Type"):
+        fuzz(api, contract, "GET", "/v1/apps/{id}/logs", examples=FEW)
+
+
 def test_a_header_that_is_not_there_is_found(api: Served) -> None:
     contract = deepcopy(written())
     contract["paths"]["/v1/auth/whoami"]["get"]["responses"]["200"]["headers"]["X-Mood"] = {"required": True}
