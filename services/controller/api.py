@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import nullcontext
 from importlib.metadata import version
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry
 from pydantic import JsonValue
@@ -65,9 +65,15 @@ def add_routes(app: web.Application, controller: Controller, declared: Iterable[
     for route in declared:
         handler = _handler(controller, route)
         for path in (route.path + "/",) if route.slash else (route.path, route.path + "/"):
-            app.router.add_route(route.method, path, handler)
-            if route.method == "GET":
-                app.router.add_route("HEAD", path, handler)
+            for method in (route.method, "HEAD") if route.method == "GET" else (route.method,):
+                app.router.add_route(method, path, handler, expect_handler=_expected)
+
+
+async def _expected(request: web.Request) -> None:
+    """Tell a client that waits for it to send its body. Another expectation is none of ours (RFC 9110, 10.1.1)."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # it is no part of the answer
 
 
 def _handler(controller: Controller, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

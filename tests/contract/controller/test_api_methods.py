@@ -112,3 +112,9 @@ async def test_a_client_of_another_version_is_told_so_anywhere(api: Api, path: s
 
 async def test_the_old_clients_version_header_is_of_no_matter(admin: Client) -> None:
     assert (await admin("GET", "/v1/apps", headers={"X-Deis-Version": "1.8.0"})).status == 200
+
+
+@pytest.mark.parametrize("expects", ["100-continue", "100-Continue", "a-miracle"])
+async def test_a_client_may_wait_to_be_asked_for_its_body(admin: Client, expects: str) -> None:
+    waits = {"expect100": True} if expects == "100-continue" else {"headers": {"Expect": expects}}
+    assert (await admin("POST", "/v1/apps", {"id": "hello"}, **waits)).line == "201 CREATED"
