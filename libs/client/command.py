@@ -64,8 +64,10 @@ def command(group: Group, words: list[str], call: Invocation) -> int:
     if name == group.name and (group.bare is None or any(word in HELP for word in rest)):
         guide.show_group(call.screen, group)
         return 0
-    if name not in commands_in(group):
+    function = commands_in(group).get(name)
+    if function is None:
         return other(words, call)
+    words = [name, *getattr(function, "arranged", list)(rest)]
     pretty = call.screen.lively and not call.environment.get("NO_COLOR")
     return perform(application([group], pretty=pretty, completing=False), words, call)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,8 +27,8 @@ def run(
 ) -> int:
     """Run a command in a new container with the application's image and config, and exit as it does.
 
-    All behind the first word that is no option belongs to the command: quote what the shell there is to read, as in
-    `deis run 'ls $HOME | wc -l'`.
+    All behind the first word that is no option belongs to the command, but for `-a APP`; behind `--` that does, too.
+    Quote what the shell there is to read, as in `deis run 'ls $HOME | wc -l'`.
     """
     call = present(context)
     name, line = call.app(app), " ".join(command)
@@ -50,5 +51,19 @@ def run(
     return ran.exit_code if 0 <= ran.exit_code <= LAST_EXIT_STATUS else LAST_EXIT_STATUS
 
 
-# What looks like an option behind the command's first word is the command's.
-vars(run)["context_settings"] = {"allow_interspersed_args": False}
+def app_first(words: Sequence[str]) -> list[str]:
+    """The words with `-a APP` in front, wherever before a `--` it stood: version 1 took it behind the command, too."""
+    end = words.index("--") if "--" in words else len(words)
+    ours: list[str] = []
+    theirs: list[str] = []
+    before = iter(words[:end])
+    for word in before:
+        if word in {"-a", "--app"} and (value := next(before, None)) is not None:
+            ours += [word, value]
+        else:
+            (ours if word.startswith("--app=") else theirs).append(word)
+    return [*ours, *theirs, *words[end:]]
+
+
+# What else looks like an option behind the command's first word is the command's.
+vars(run).update(context_settings={"allow_interspersed_args": False}, arranged=app_first)
