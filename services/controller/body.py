@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from email import message_from_bytes
 from email.message import Message
+from email.parser import BytesHeaderParser
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from services.controller.fields import Body
 from services.controller.jsontext import read_json
 
 MOST_FIELDS = 1000
+LONGEST_HEAD = 512  # bytes, of a part of a multipart body
 
 
 async def read_body(request: web.Request) -> Body:
@@ -70,17 +71,27 @@ def _multipart(content_type: str, raw: bytes) -> Body:
         raise BadRequest(f"Multipart form parse error - {error}") from error
 
 
-def _parts(content_type: str, raw: bytes) -> list[Message[str, str]]:
-    message = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + raw)
-    parts = message.get_payload()
-    if not message.is_multipart() or not isinstance(parts, list) or len(parts) > MOST_FIELDS:
+def _parts(content_type: str, raw: bytes) -> list[bytes]:
+    """The parts with their heads (RFC 2046 §5.1.1). What a part itself may be made of is not looked at."""
+    whole: Message[str, str] = Message()
+    whole["Content-Type"] = content_type
+    boundary = whole.get_boundary()
+    if not boundary:
         raise ValueError("Invalid boundary in multipart")
-    return [part for part in parts if isinstance(part, Message)]
+    delimiter = b"\r\n--" + boundary.encode()
+    _, *parts = (b"\r\n" + raw).split(delimiter, MOST_FIELDS + 1)
+    end = next((at for at, part in enumerate(parts) if part.startswith(b"--")), len(parts))
+    if not parts or end > MOST_FIELDS:
+        raise ValueError("Invalid boundary in multipart")
+    return parts[:end]
 
 
-def _part(part: Message[str, str]) -> tuple[str, str]:
-    name = part.get_param("name", header="content-disposition")
-    payload = part.get_payload(decode=True)
-    if not isinstance(name, str) or not isinstance(payload, bytes):
+def _part(part: bytes) -> tuple[str, str]:
+    """Its name and what it holds. A head has a bound, as the time for one grows with the square of its length."""
+    head, blank, payload = part.partition(b"\r\n\r\n")
+    if not blank or len(head) > LONGEST_HEAD:
+        raise ValueError(f"a part whose head does not end within {LONGEST_HEAD} bytes")
+    name = BytesHeaderParser().parsebytes(head.strip()).get_param("name", header="content-disposition")
+    if not isinstance(name, str):
         raise ValueError("a part that has no name")  # noqa: TRY004 - said to the client, not a programming error
     return name, payload.decode()

@@ -89,11 +89,20 @@ def test_a_bad_form_is_refused(raw: bytes) -> None:
         (MULTIPART, b"nothing of the kind"),
         (MULTIPART, b"--xx\r\n\r\nnameless\r\n--xx--"),
         (MULTIPART, b'--xx\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--xx--'),
+        (MULTIPART, part("a" + ";" * 1_000_000, "b") + b"--xx--"),
+        (MULTIPART, b"--xx\r\n" + b"a: b\r\n" * 200_000 + b"\r\n--xx--"),
+        (MULTIPART, part("a", "b") * 1001 + b"--xx--"),
+        (MULTIPART, b"".join(b"--xx\r\nContent-Type: multipart/mixed; boundary=xx\r\n\r\n" for _ in range(2000))),
     ],
 )
 def test_a_bad_multipart_body_is_refused(type_: str, raw: bytes) -> None:
     with pytest.raises(BadRequest, match=r"^Multipart form parse error - "):
         parse_body(type_, raw)
+
+
+def test_what_a_part_holds_is_text_whatever_it_looks_like() -> None:
+    text = "Content-Type: multipart/mixed; boundary=yy\r\n\r\n--yy\r\n\r\nand --xx in its midst"
+    assert parse_body(MULTIPART, part("a", text) + part("b", "") + b"--xx--\r\nbehind it") == {"a": text, "b": ""}
 
 
 JSON = st.recursive(
