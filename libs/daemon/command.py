@@ -15,7 +15,7 @@ import uvloop
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from pydantic import ValidationError
 
-from libs.daemon import logs, probes
+from libs.daemon import logs, memory, probes
 from libs.daemon.announcement import url_at
 from libs.daemon.daemon import Daemon
 from libs.daemon.notify import notify, watchdog_seconds
@@ -62,7 +62,11 @@ async def serve_all(names: Sequence[str], settings: Settings) -> None:
         for daemon in daemons:
             daemon.admin_url = url_at(settings.admin_host, port, node_address=settings.node_address)
         log.info("starting", daemons=list(names), node=settings.node, admin_port=port)
-        async with supervise(keep_systemd_informed=keep_systemd_informed(daemons)), asyncio.TaskGroup() as group:
+        company = {
+            "keep_systemd_informed": keep_systemd_informed(daemons),
+            "give_back_memory": memory.keep_giving_back(),
+        }
+        async with supervise(**company), asyncio.TaskGroup() as group:
             for daemon in daemons:
                 group.create_task(serve_one(daemon), name=daemon.name)
             await stopping.wait()
@@ -111,6 +115,7 @@ async def keep_systemd_informed(daemons: Sequence[Daemon]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The console script."""
+    memory.share_one_arena()
     words = sys.argv[1:] if argv is None else argv
     if words[:1] == [VAULT]:
         sys.exit(importlib.import_module("libs.vault.commands").main(words[1:]))

@@ -7,6 +7,7 @@ split a key (`/`), climb out of one (`..`) or hide it (the v2 API hides names th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sys import intern
 from typing import Generic, TypeVar
 from urllib.parse import quote, unquote
 
@@ -60,7 +61,7 @@ class Collection(Generic[D]):
         head, parts = key[: len(self.path) + 1], key[len(self.path) + 1 :].split("/")
         if head != self.path + "/" or len(parts) != len(self.components) or not all(parts):
             raise BadKey(f"{key!r} is not {self.path}/{'/'.join(self.components)}")
-        found = tuple(unquote(part) for part in parts)
+        found = tuple(intern(unquote(part)) for part in parts)  # the same ones stand in many keys
         if self.key(*found) != key:
             raise BadKey(f"{key!r} is not written as its components are: {self.key(*found)!r}")
         return found

@@ -1,7 +1,7 @@
 """How a mirror holds documents: whole, or packed as they were stored and read again when they are asked for.
 
-Whole is fastest. Packed is for collections that grow with a platform's history: a rollout of 4 KB is 26 KB as a
-document, and under 1 KB packed; reading it again takes a few dozen microseconds.
+Whole is fastest. Packed is for collections that grow with a platform and its history: a rollout of 4 KB is 26 KB as a
+document, and 0.3 KB packed, as the records of a collection are much alike; reading it again takes 50 µs.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from libs.store.store import Entry
 
 D = TypeVar("D", bound=Document)
 
-WORTH_DEFLATING = 512  # bytes; below that little is saved
-DEFLATED = b"\x78"  # how a zlib stream begins (RFC 1950); JSON never does
+LEVEL, WINDOW, MEMORY = 3, 13, 5  # zlib's: some 30 µs to deflate a record, 2 to inflate it, 64 KB for the while
+REVISION = 8  # bytes
 
 
 @dataclass(frozen=True)
@@ -93,15 +93,19 @@ class Whole(Generic[D]):
         return form.document
 
 
-Packing = tuple[bytes, int]  # the stored value, deflated where that saves much, and its revision
+Packing = bytes  # the revision, and behind it the stored value, deflated (RFC 1951) with the pattern as its dictionary
 
 
 class Packed(Generic[D]):
-    """Holds stored values, and the `recent` documents that were read or changed last."""
+    """Holds stored values, and the `recent` documents that were read or changed last.
+
+    The first value is the pattern: what the others have in common with it costs them next to nothing.
+    """
 
     def __init__(self, collection: Collection[D], recent: int) -> None:
         self._collection = collection
         self._most = recent
+        self._pattern = b""
         self._by_key: dict[str, Packing] = {}
         self._recent: OrderedDict[str, tuple[Packing, Stored[D]]] = OrderedDict()
 
@@ -124,11 +128,11 @@ class Packed(Generic[D]):
     def is_same(self, entry: Entry) -> bool:
         """See `Held.is_same`."""
         form = self._by_key.get(entry.key)
-        return form is not None and form[1] == entry.revision and _unpacked(form[0]) == entry.value
+        return form is not None and self._unpack(form) == (entry.revision, entry.value)
 
     def take(self, entry: Entry, stored: Stored[D]) -> Packing:
         """See `Held.take`."""
-        form = self._by_key[entry.key] = (_packed(entry.value), entry.revision)
+        form = self._by_key[entry.key] = self._pack(entry)
         self._keep(entry.key, form, stored)
         return form
 
@@ -143,7 +147,8 @@ class Packed(Generic[D]):
         return (recent[1] if recent and recent[0] is form else self._read(key, form)).document
 
     def _read(self, key: str, form: Packing) -> Stored[D]:
-        return read(self._collection, Entry(key, _unpacked(form[0]), form[1], 0))
+        revision, value = self._unpack(form)
+        return read(self._collection, Entry(key, value, revision, 0))
 
     def _keep(self, key: str, form: Packing, stored: Stored[D]) -> None:
         self._recent[key] = (form, stored)
@@ -151,16 +156,14 @@ class Packed(Generic[D]):
         if len(self._recent) > self._most:
             self._recent.popitem(last=False)
 
+    def _pack(self, entry: Entry) -> Packing:
+        self._pattern = self._pattern or entry.value
+        packer = zlib.compressobj(LEVEL, wbits=-WINDOW, memLevel=MEMORY, zdict=self._pattern)
+        return entry.revision.to_bytes(REVISION, "big") + packer.compress(entry.value) + packer.flush()
 
-def _packed(value: bytes) -> bytes:
-    if len(value) < WORTH_DEFLATING:
-        return value
-    small = zlib.compress(value, 1)
-    return small if len(small) < len(value) * 3 // 4 else value
-
-
-def _unpacked(value: bytes) -> bytes:
-    return zlib.decompress(value) if value.startswith(DEFLATED) else value
+    def _unpack(self, form: Packing) -> tuple[int, bytes]:
+        unpacker = zlib.decompressobj(-WINDOW, zdict=self._pattern)
+        return int.from_bytes(form[:REVISION], "big"), unpacker.decompress(form[REVISION:])
 
 
 Turn = tuple[str, tuple[str, ...], Any, Any]  # a changed key with its components, and its old and new form

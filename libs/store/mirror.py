@@ -92,8 +92,7 @@ class Mirror(Generic[D]):
         pause = FIRST_PAUSE
         while True:
             try:
-                listing = await self._store.list(self._prefix)
-                self._apply_listing(listing)
+                self._apply_listing(await self._store.list(self._prefix))  # and forget it: it is the whole collection
                 await self._follow()
             except HistoryLost as error:
                 log.debug("lists again", prefix=self._prefix, reason=str(error))

@@ -17,7 +17,7 @@ D = TypeVar("D", bound=Document)
 LONGEST_PAUSE = 0.05  # seconds between two tries of an update that lost its race
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stored(Generic[D]):
     """A document with its place, and the revision of its last change."""
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from libs.keyspace import Keyspace
-from libs.keyspace.records import App, Health, Instance, LogEnd, Node, Retiring, Rollout
+from libs.keyspace.records import App, Build, Health, Instance, LogEnd, Node, Release, Retiring, Rollout
 from libs.store import Store
 from libs.store.mirror import Mirror
 from services.controller.outlines import Outlines
 
-RECENT = 256  # documents at hand of a packed collection
+RECENT = 64  # documents at hand of a packed collection
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Mirrors:
     retiring: Mirror[Retiring]
     log_ends: Mirror[LogEnd]
     nodes: Mirror[Node]
+    builds: Mirror[Build]
+    releases: Mirror[Release]
     outlines: Outlines
 
     @classmethod
@@ -40,6 +42,8 @@ class Mirrors:
             retiring=Mirror(store, keyspace.retiring),
             log_ends=Mirror(store, keyspace.log_ends),
             nodes=Mirror(store, keyspace.nodes),
+            builds=Mirror(store, keyspace.builds, recent=RECENT),
+            releases=Mirror(store, keyspace.releases, recent=RECENT),
             outlines=Outlines(rollouts),
         )
 

@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import json
 import os
-import signal
 import statistics
 import sys
 import tempfile
@@ -20,16 +19,12 @@ from pathlib import Path
 import aiohttp
 import psutil
 import uvloop
-from prometheus_client import CollectorRegistry, ProcessCollector
 
-from libs.daemon import Daemon, Settings
-from libs.engine import EngineEvent, InstanceSpec, Population
-from libs.engine.drivers import docker
+from libs.daemon import Settings
+from libs.daemon.memory import EVERY
 from libs.keyspace import Keyspace
-from libs.store.opening import open_store, open_store_for
-from libs.web import open_client
-from services.controller.serve import control
-from services.controller.settings import ControllerSettings
+from libs.store.opening import open_store
+from libs.vault.keyfile import KEY, KeyFile
 from tests.bench import controller_records as records
 from tests.bench.http_load import Load, get
 from tests.bench.report import Row, percentile
@@ -46,55 +41,6 @@ USUAL = {records.name_of(number): records.RELEASES for number in range(records.A
 MANY, FEW = "many", "few"
 LONG = {MANY: 10_000, FEW: 100}
 REPEATS = 30
-
-
-class Engine:
-    """An engine in which all that the records tell of is there; nothing is to be done in it."""
-
-    driver = docker  # its memory counts, though nothing is asked of it
-
-    def __init__(self, releases: Mapping[str, int]) -> None:
-        own = [container for app, latest in releases.items() for container in records.containers(app, latest)]
-        self._population = Population(tuple(own))
-
-    async def instances(self) -> Population:
-        """All of them."""
-        return self._population
-
-    @asynccontextmanager
-    async def events(self) -> AsyncIterator[AsyncIterator[EngineEvent]]:
-        """None."""
-
-        async def none() -> AsyncIterator[EngineEvent]:
-            yield EngineEvent("", "connected")
-            await asyncio.Event().wait()
-
-        yield none()
-
-    async def start(self, spec: InstanceSpec) -> None:
-        """Not to be asked."""
-        raise AssertionError(f"{spec.name} is there")
-
-    async def stop(self, name: str, *, grace: float) -> None:
-        """Not to be asked."""
-        raise AssertionError(f"{name} is wanted, and has a grace of {grace}")
-
-    async def remove(self, name: str) -> None:
-        """Not to be asked."""
-        raise AssertionError(f"{name} is wanted")
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-
-async def be_the_controller(releases: Mapping[str, int]) -> None:
-    """The daemon as an operator runs it, but for its engine, which has the instances of these; until SIGTERM."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    daemon, settings = Daemon("controller", registry), ControllerSettings()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, daemon.stopping.set)
-    async with open_store_for(daemon, settings) as store, open_client() as client:
-        await control(daemon, settings, store, Engine(releases), client)
 
 
 class Server:
@@ -145,6 +91,7 @@ class Server:
 async def a_controller(etcd: EtcdServer, releases: Mapping[str, int]) -> AsyncIterator[Server]:
     """A controller of its own process that has read the store and looked at every app."""
     port = free_port()
+    KeyFile(etcd.root / "secrets" / "config.key").change(lambda _: {records.KEY_ID: bytes(KEY)})
     environment = {
         "DEIS_HOME": str(etcd.root),
         "DEIS_NODE": records.NODE,
@@ -152,7 +99,7 @@ async def a_controller(etcd: EtcdServer, releases: Mapping[str, int]) -> AsyncIt
         "DEIS_CONTROLLER_PORT": str(port),
         "DEIS_LOG_LEVEL": "warning",
     }
-    command = (sys.executable, "-m", "tests.bench.controller", json.dumps(releases))
+    command = (sys.executable, "-m", "tests.bench.controller_process", json.dumps(releases))
     child = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environment})
     try:
         process = psutil.Process(child.pid)
@@ -172,6 +119,7 @@ async def a_controller(etcd: EtcdServer, releases: Mapping[str, int]) -> AsyncIt
 
             await eventually(answers, within=120, what="the controller answers")
         await until_at_rest(server)
+        await asyncio.sleep(EVERY + 2.0)  # and has given back what its beginning took
         yield server
     finally:
         if child.returncode is None:
@@ -240,7 +188,3 @@ def run() -> list[Row]:
     """Every measurement, without a platform."""
     with tempfile.TemporaryDirectory(prefix="deis-bench-") as directory:
         return uvloop.run(measure(Path(directory)))
-
-
-if __name__ == "__main__":
-    uvloop.run(be_the_controller(json.loads(sys.argv[1])))

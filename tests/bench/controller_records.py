@@ -38,6 +38,7 @@ RELEASES = 5  # of each app
 INSTANCES = 3  # of each app
 DOMAINS = 3  # of each app
 SEALED = 1024  # bytes of sealed config in each release
+KEY_ID = "k1"  # of the vault's key
 OWNER = "bench"
 NODE = "bench"
 BEGIN = datetime(2030, 1, 1, tzinfo=UTC)
@@ -133,7 +134,7 @@ def _build(app: str, number: int) -> Build:
 
 def _release(app: str, number: int, build: Build) -> Release:
     at = BEGIN + timedelta(hours=number)
-    sealed = f"k1:{secrets.token_urlsafe(SEALED * 3 // 4)}"
+    sealed = f"{KEY_ID}:{secrets.token_urlsafe(SEALED * 3 // 4)}"
     config = Config(uuid=str(uuid.uuid4()), owner=OWNER, values=sealed, memory={"web": "256M"}, created=at)
     return Release(
         uuid=str(uuid.uuid4()),

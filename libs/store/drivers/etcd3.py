@@ -34,7 +34,7 @@ from libs.store.store import ABSENT, ANY, Batch, Change, Entry, Expected, Identi
 T = TypeVar("T")
 
 CALL = 5.0  # seconds that a call may take
-PAGE = 1000  # entries asked for at once by a list
+PAGE = 250  # entries asked for at once by a list
 ONCE = 1  # attempts: whoever retries does so with a fresh look
 
 # etcd refuses pings more often than each 5 s (--grpc-keepalive-min-time), and any on a connection without a stream.

@@ -85,7 +85,7 @@ class Deployer:
         self._sight = Sight(
             records=self._records,
             engine=self._engine,
-            releases=Releases(store, keyspace),
+            releases=Releases(store, keyspace, self._records),
             routers=Routers(timedelta(seconds=settings.deployer_router_veto)),
             epoch=lambda: election.epoch,
             policy=policy(settings),

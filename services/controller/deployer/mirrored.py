@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -16,8 +15,6 @@ from services.controller.deployer.view import Filed
 from services.controller.mirrors import Mirrors
 
 D = TypeVar("D", bound=Document)
-
-RELEASES_KEPT = 512  # releases with their builds, immutable, kept at hand; the least recently used goes first
 
 
 class ByApp(Generic[D]):
@@ -73,6 +70,7 @@ class Mirrored:
 
         own = shared or Mirrors.of(store, keyspace)
         self.apps, self.rollouts, self.nodes, self._outlines = own.apps, own.rollouts, own.nodes, own.outlines
+        self.releases, self.builds = own.releases, own.builds
         self.routers = Mirror(store, keyspace.routers)
         self._mirrors: dict[str, Mirror[Any]] = {**own.all(), "routers": self.routers}
         self._to_run = {"routers": self.routers} if shared else self._mirrors
@@ -141,34 +139,20 @@ class Mirrored:
 
 
 class Releases:
-    """Wanted releases with their builds, read when first needed: they never change."""
+    """Wanted releases with their builds. They never change; one that the mirrors lack yet is read from the store."""
 
-    def __init__(self, store: Store, keyspace: Keyspace) -> None:
-        self._releases = Shelf(store, keyspace.releases)
-        self._builds = Shelf(store, keyspace.builds)
-        self._kept: OrderedDict[tuple[str, int], tuple[Release, Build | None]] = OrderedDict()
+    def __init__(self, store: Store, keyspace: Keyspace, mirrored: Mirrored) -> None:
+        self._releases, self._builds = Shelf(store, keyspace.releases), Shelf(store, keyspace.builds)
+        self._mirrored = mirrored
 
     async def wanted(self, app: App) -> tuple[Release | None, Build | None]:
         """The app's wanted release and its build. Raises `StoreUnavailable` and `BadRecord`."""
-        found = self._kept.get((app.uuid, app.release))
-        if found is None:
-            return await self._read(app)
-        self._kept.move_to_end((app.uuid, app.release))
-        return found
-
-    async def _read(self, app: App) -> tuple[Release | None, Build | None]:
-        """The same from the store; what is not there yet is not kept."""
-        stored = await self._releases.get(app.uuid, app.release)
-        if stored is None:
-            return None, None
-        release = stored.document
-        if release.build is None:
-            build = None
-        elif (built := await self._builds.get(app.uuid, release.build)) is None:
+        release = self._mirrored.releases.get(app.uuid, app.release)
+        if release is None and (read := await self._releases.get(app.uuid, app.release)) is not None:
+            release = read.document
+        if release is None or release.build is None:
             return release, None
-        else:
+        build = self._mirrored.builds.get(app.uuid, release.build)
+        if build is None and (built := await self._builds.get(app.uuid, release.build)) is not None:
             build = built.document
-        self._kept[app.uuid, app.release] = (release, build)
-        if len(self._kept) > RELEASES_KEPT:
-            self._kept.popitem(last=False)
         return release, build

@@ -400,7 +400,7 @@ async def test_a_deploy_that_fails_is_followed_to_the_word_of_what_goes_on(runni
     assert [one["phase"] for one in told if one["event"] == "release"][-1] == "failed"
     assert result["status"] == 503
     assert "; v2 goes on" in result["body"]["detail"]
-    assert await running.up() == ["v2 cmd.1"]
+    await eventually(lambda: alone(running, "v2 cmd.1"))
 
 
 async def test_only_new_instances_are_heard_of_a_scale_and_a_restart(running: Whole) -> None:
