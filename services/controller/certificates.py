@@ -104,8 +104,8 @@ def read_private_key(pem: str, certificate: Certificate) -> str:
     """The certificate's own key in a text, as PEM (PKCS #8) and nothing else.
 
     Raises `BadPrivateKey`, which never quotes it. An RSA key is not tried for its primes: that takes 0.5 s of 4096
-    bits, in which nothing else could run. That its modulus is the certificate's, and that the certificate verifies what
-    it signs, says what is to be known.
+    bits, in which nothing else could run. That its modulus is the certificate's, that its numbers belong together, and
+    that the certificate verifies what it signs, says what is to be known.
     """
     try:
         key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
@@ -132,6 +132,8 @@ def _prove(key: PrivateKey) -> None:
     """Sign with it and verify; raises `InvalidSignature`."""
     match key:
         case rsa.RSAPrivateKey():
+            if not _agree(key.private_numbers()):
+                raise InvalidSignature
             scheme = padding.PKCS1v15()
             key.public_key().verify(key.sign(_SIGNED, scheme, hashes.SHA256()), _SIGNED, scheme, hashes.SHA256())
         case ec.EllipticCurvePrivateKey():
@@ -139,6 +141,23 @@ def _prove(key: PrivateKey) -> None:
             key.public_key().verify(signature, _SIGNED, ec.ECDSA(hashes.SHA256()))
         case ed25519.Ed25519PrivateKey() | ed448.Ed448PrivateKey():
             key.public_key().verify(key.sign(_SIGNED), _SIGNED)
+
+
+def _agree(of: rsa.RSAPrivateNumbers) -> bool:
+    """Whether an RSA key's numbers belong together (RFC 8017 §3.2): those of a forged one may sign for minutes."""
+    n, e = of.public_numbers.n, of.public_numbers.e
+    return (
+        of.p > 1
+        and of.q > 1
+        and of.p * of.q == n
+        and 0 < of.d < n
+        and 0 < of.dmp1 < of.p
+        and 0 < of.dmq1 < of.q
+        and 0 < of.iqmp < of.p
+        and all(e * exponent % (of.p - 1) == 1 for exponent in (of.d, of.dmp1))
+        and all(e * exponent % (of.q - 1) == 1 for exponent in (of.d, of.dmq1))
+        and of.iqmp * of.q % of.p == 1
+    )
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -143,19 +144,17 @@ def test_the_key_belongs_to_the_first_certificate() -> None:
         read_private_key(EXAMPLE.key, read_certificate(issuer.pem + EXAMPLE.pem))
 
 
-def test_an_rsa_key_that_cannot_sign_is_refused() -> None:
-    numbers = RSA.private_numbers()
-    broken = rsa.RSAPrivateNumbers(
-        p=numbers.p,
-        q=numbers.q,
-        d=numbers.d + 2,
-        dmp1=numbers.dmp1 + 2,
-        dmq1=numbers.dmq1,
-        iqmp=numbers.iqmp,
-        public_numbers=numbers.public_numbers,
-    ).private_key(unsafe_skip_rsa_key_validation=True)
+@pytest.mark.parametrize("forged", [["d", "dmp1"], ["d"], ["dmp1"], ["dmq1"], ["iqmp"], ["p"], ["q"]], ids=str)
+def test_an_rsa_key_whose_numbers_do_not_belong_together_is_refused(forged: Sequence[str]) -> None:
+    written = RSA.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    for name in forged:
+        number = getattr(RSA.private_numbers(), name)
+        old, new = (each.to_bytes((number.bit_length() + 7) // 8) for each in (number, number ^ 2))
+        assert old in written
+        written = written.replace(old, new)
+    key = f"-----BEGIN PRIVATE KEY-----\n{base64.encodebytes(written).decode()}-----END PRIVATE KEY-----\n"
     with pytest.raises(BadPrivateKey, match="what it signs is not valid"):
-        read_private_key(pem(broken), read_certificate(of_key(RSA)))
+        read_private_key(key, read_certificate(of_key(RSA)))
 
 
 def test_keys_that_tls_would_refuse_are_refused() -> None:
