@@ -7,6 +7,7 @@ split a key (`/`), climb out of one (`..`) or hide it (the v2 API hides names th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from sys import intern
 from typing import Generic, TypeVar
 from urllib.parse import quote, unquote
@@ -21,6 +22,7 @@ class BadKey(ValueError):
     """A key, or a component of one, that is not of the collection's shape."""
 
 
+@lru_cache(maxsize=1024)
 def escape(component: str) -> str:
     """One path component, percent-encoded; a leading `_` and the names `.` and `..` are encoded too."""
     if not component:

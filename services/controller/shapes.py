@@ -101,12 +101,13 @@ def of_build(build: Build) -> Shape:
 
 def of_release(release: Release, standing: Standing) -> Shape:
     """A release, and what has become of it: v1 did not tell."""
+    created = date(release.created)
     return {
         "uuid": release.uuid,
         "app": release.app,
         "owner": release.owner,
-        "created": date(release.created),
-        "updated": date(release.created),
+        "created": created,
+        "updated": created,
         "version": release.number,
         "summary": release.summary,
         "config": release.config.uuid,
