@@ -19,6 +19,7 @@ D = TypeVar("D", bound=Document)
 T = TypeVar("T")
 
 CATCHES_UP = 2.0  # seconds that a read waits for its own write at most
+BUILDS_AT_HAND = 2048  # of releases that apps were asked for
 STALE_AFTER = 5.0  # seconds without a standing watch before reads are refused
 
 
@@ -81,6 +82,8 @@ class Picture:
         self._builds = Ranked(self.builds.mirror, by_age, lambda app, rank: self.builds.mirror.get(app, rank[1]))
         self._domains = Ranked(self.domains.mirror, by_name, lambda _, fqdn: self.domains.mirror.get(fqdn))
         self._instances = Population(self.instances.mirror)
+        self._wanted: dict[tuple[str, int], Build] = {}  # by app uuid and release, while no release changes
+        self.releases.mirror.on_change(lambda _: self._wanted.clear())
         self.apps.mirror.on_change(lambda _: self.rollouts.ring())  # who waits for a rollout goes by both
         self._stale_since: float | None = None
 
@@ -111,6 +114,18 @@ class Picture:
     def release(self, app_uuid: str, number: int) -> Release | None:
         """One release of an app."""
         return self.releases.mirror.get(app_uuid, number)
+
+    def build(self, app_uuid: str, number: int) -> Build | None:
+        """The build of one release of an app."""
+        if (found := self._wanted.get((app_uuid, number))) is not None:
+            return found
+        release = self.release(app_uuid, number)
+        build = self.builds.mirror.get(app_uuid, release.build) if release and release.build else None
+        if build is not None:
+            if len(self._wanted) >= BUILDS_AT_HAND:
+                self._wanted.clear()
+            self._wanted[app_uuid, number] = build
+        return build
 
     def releases_of(self, app_uuid: str, upto: int | None = None) -> Sequence[Release]:
         """An app's releases, newest first, from this number on; each is read when it is looked at."""

@@ -172,8 +172,8 @@ class AppsResource(Resource):
 
     def _shape(self, app: App) -> shapes.Shape:
         picture = self._c.picture
-        release = picture.release(app.uuid, app.release)
-        build = picture.builds.mirror.get(app.uuid, release.build) if release and release.build else None
+        build = picture.build(app.uuid, app.release)
         rollout = picture.outlines_of(app.uuid).get(app.release)
+        release = picture.release(app.uuid, app.release) if rollout is None else None
         under_way = course.of_app(course.stage(app, release, rollout), app.release, rollout)
         return {**shapes.of_app(app, self._c.settings.domain, build), **under_way}
