@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from libs.keyspace.records import User
 from libs.web import application, as_json
+from services.controller.body import read_whole
 from services.controller.controller import Call, Controller, Route
 from services.controller.errors import NotAuthenticated, VersionMismatch, error_table
 from services.controller.resources import ALL
@@ -82,6 +83,9 @@ def _handler(controller: Controller, route: Route) -> Callable[[web.Request], Aw
             return await route.handle(Call(request, None))
         controller.picture.require()
         call = Call(request, await _sender(controller, request, open_=route.open))
+        if call.sender is not None and not request.content.is_eof():
+            await read_whole(request)  # which may take minutes, in which the sender can have lost every right
+            call = Call(request, await _sender(controller, request, open_=route.open))
         with controller.followers.place(request) if route.followed else nullcontext():
             return await route.handle(call)
 

@@ -17,14 +17,18 @@ LONGEST_HEAD = 512  # bytes, of a part of a multipart body
 
 
 async def read_body(request: web.Request) -> Body:
-    """The fields of a request; an empty body has none, whatever its type.
+    """The fields of a request; an empty body has none, whatever its type. Raises as `read_whole` and `parse_body`."""
+    return parse_body(request.headers.get("Content-Type", ""), await read_whole(request))
+
+
+async def read_whole(request: web.Request) -> bytes:
+    """A request's body, kept for who reads it again.
 
     One that says itself that it is too long is refused before any of it is read; any other once it is.
     """
     if (request.content_length or 0) > request.client_max_size:
         raise web.HTTPRequestEntityTooLarge(request.client_max_size, request.content_length or 0)
-    raw = await request.read()
-    return parse_body(request.headers.get("Content-Type", ""), raw)
+    return await request.read()
 
 
 def parse_body(content_type: str, raw: bytes) -> Body:

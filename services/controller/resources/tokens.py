@@ -10,8 +10,9 @@ from libs.keyspace.records import User
 from libs.web import as_json
 from services.controller import shapes
 from services.controller.access import require_superuser
+from services.controller.accounts import UNKNOWN
 from services.controller.controller import Call, Resource, Route
-from services.controller.errors import NotFound
+from services.controller.errors import NotAuthenticated, NotFound
 from services.controller.fields import Body, Fields
 from services.controller.pages import paginated
 from services.controller.tokens import hash_of, token_in
@@ -54,6 +55,9 @@ class TokensResource(Resource):
         fields.check()
         user = await self._whose(call, username or None)
         made = await tokens.make(user)
+        if not await self._c.accounts.still(user):
+            await tokens.end(made.sha256)
+            raise NotAuthenticated(UNKNOWN) if user.username == call.user.username else NotFound
         await tokens.end_all(user.username, but=made.sha256)
         return as_json({"token": made.text})
 
