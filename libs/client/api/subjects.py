@@ -41,18 +41,21 @@ def subject_of(path: str) -> str:
 
 def listing_of(path: str) -> str:
     """The command that lists things such as the one that was not found; empty where there is none."""
+    listing = ""
     match parts_of(path):
-        case ["v1", "apps", app, ("domains" | "releases" | "builds" | "perms") as kind, *_]:
-            return f"deis {kind} -a {app}"
+        case ["v1", "apps", app, ("domains" | "releases" | "builds") as kind, _, *_]:
+            listing = f"deis {kind} -a {app}"
+        case ["v1", "apps", app, "perms", *_]:
+            listing = f"deis perms -a {app}"
         case ["v1", "apps", _, *_]:
-            return "deis apps"
+            listing = "deis apps"
         case ["v1", "auth", "tokens", _]:
-            return "deis tokens"
+            listing = "deis tokens"
         case ["v1", "admin", "perms", *_]:
-            return "deis users"
+            listing = "deis users"
         case ["v1", ("certs" | "keys") as kind, _, *_]:
-            return f"deis {kind}"
-    return ""
+            listing = f"deis {kind}"
+    return listing
 
 
 def _of_app(app: str, rest: list[str]) -> str:

@@ -226,8 +226,8 @@ def transfer(
         try:
             await client.apps.transfer(name, username)
         except NotFound as error:
-            error.add_note(f"Either there is no app {name}, or no user {username}.")
-            raise
+            await client.apps.get(name)  # it is the app that may not be there
+            raise BadArgument(f"user {username} was not found {error.verdict}") from error
 
     with call.screen.progress(f"Transferring {name} to {username}..."):
         call.ask(question, note="Look with `deis info` whose it is.")

@@ -150,7 +150,8 @@ def pull(
     kept = {key for key in differing if interactive and not agreed(call, key)}
     merged = {**local, **{key: value for key, value in remote.items() if key not in kept}}
     write_private(path, format_dotenv(merged))
-    call.screen.line(f"Wrote {len(remote) - len(kept)} values to {path}")
+    written = len(remote) - len(kept)
+    call.screen.line(f"Wrote {written} {'value' if written == 1 else 'values'} to {path}")
 
 
 def agreed(call: Invocation, key: str) -> bool:
