@@ -18,10 +18,20 @@ from services.controller.picture import Picture
 from services.controller.platform_settings import REGISTRATION_MODE, value_of
 from services.controller.superusers import Superusers
 
-_USERNAME = re.compile(r"[\w.@+-]+")
+_USERNAME = re.compile(r"(?!\.+$)[\w.@+-]+", re.ASCII)  # of dots alone, it would climb out of a path
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)*")
 
 log = structlog.get_logger("accounts")
+
+
+def is_username(text: str) -> bool:
+    """Whether an account may have this name."""
+    return len(text) <= 30 and _USERNAME.fullmatch(text) is not None
+
+
+def is_email(text: str) -> bool:
+    """Whether this is the form of an address."""
+    return _EMAIL.fullmatch(text) is not None
 
 
 class Registration:
@@ -48,7 +58,7 @@ class Registration:
             fields.wrongly("username", "Enter a valid username.")
         elif username and await self._users.get(username) is not None:
             fields.wrongly("username", UNIQUE)
-        if email and not _EMAIL.fullmatch(email):
+        if email and not is_email(email):
             fields.wrongly("email", "Enter a valid email address.")
         fields.check()
         user = User(

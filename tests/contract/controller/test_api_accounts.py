@@ -73,6 +73,8 @@ async def test_a_claim_that_a_crash_cut_short_is_completed(api: Api) -> None:
         ({"username": "a b"}, {"username": ["Enter a valid username."]}),
         ({"username": "a/b"}, {"username": ["Enter a valid username."]}),
         ({"username": "a\n"}, {"username": ["Enter a valid username."]}),
+        ({"username": ".."}, {"username": ["Enter a valid username."]}),
+        ({"username": "\uff41dmin"}, {"username": ["Enter a valid username."]}),
         ({"username": "x" * 31}, {"username": ["Ensure this field has no more than 30 characters."]}),
         ({"username": ["bob"]}, {"username": ["Not a valid string."]}),
         ({"password": ""}, {"password": ["This field may not be blank."]}),
