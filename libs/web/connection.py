@@ -147,11 +147,18 @@ class Connection(web.RequestHandler):
         super().log_access(request, response, time)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """What was no HTTP is the client's fault, and told in one line."""
-        if isinstance(error := kw.get("exc_info"), HttpProcessingError):
-            log.info("refused what cannot be read as a request", peer=self.peername, reason=error.message)
-        else:
-            super().log_exception(*args, **kw)
+        """What was no HTTP, or no such body as its head says, is the client's fault: told in a line, and never quoted.
+
+        aiohttp's words have the offending line behind them, which may hold a token.
+        """
+        match kw.get("exc_info"):
+            case HttpProcessingError() as error:
+                reason = error.message.partition(":")[0]
+                log.info("refused what cannot be read as a request", peer=self.peername, reason=reason)
+            case web.RequestPayloadError():
+                log.info("refused a body that is not encoded as its head says", peer=self.peername)
+            case _:
+                super().log_exception(*args, **kw)
 
     def pause_writing(self) -> None:
         """See `asyncio.Protocol`."""

@@ -199,15 +199,30 @@ async def test_a_body_that_unfolds_over_the_limit_is_refused() -> None:
         f"GET /tells HTTP/1.1\r\nHost: x\r\nX-Long: {'x' * 9000}\r\n\r\n",
         "GET /tells HTTP/1.1\r\nHost: x\r\n" + "".join(f"X-{n}: 1\r\n" for n in range(101)) + "\r\n",
         "GET /tells HTTP/9.9\r\nHost: x\r\n\r\n",
+        "GET /tells HTTP/1.1\r\nHost: x\r\nAuthorization : token opensesame\r\n\r\n",
+        "GET /tells HTTP/1.1\r\nHost: x\r\nAuthorization: token\r\n opensesame\r\n\r\n",
+        f"GET /tells HTTP/1.1\r\nHost: x\r\nAuthorization: token opensesame{'x' * 9000}\r\n\r\n",
+        "GET /tells HTTP/1.1\nHost: x\nAuthorization: token opensesame\n\n",
     ],
 )
-async def test_a_head_that_is_too_large_or_none_is_refused_and_told_in_a_line(head: str) -> None:
+async def test_a_head_that_is_too_large_or_none_is_refused_and_told_in_a_line_that_quotes_nothing(head: str) -> None:
     with capture_logs() as said:
         async with serving(PATIENT) as port, connected(port) as peer:
             await peer.say(head)
             assert (await peer.answer())[0] == "400 BAD REQUEST"
             assert await peer.ended() == b""
     assert [line["event"] for line in said] == ["refused what cannot be read as a request"]
+    assert "opensesame" not in str(said)
+
+
+async def test_a_body_that_is_not_encoded_as_it_says_is_told_in_a_line() -> None:
+    with capture_logs() as said:
+        async with serving(PATIENT) as port, connected(port) as peer:
+            head = "POST /echoes HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n"
+            await peer.say(head.encode() + b"abcd")
+            assert (await peer.answer())[0] == "400 BAD REQUEST"
+            assert await peer.ended() == b""
+    assert [line["event"] for line in said] == ["refused a body that is not encoded as its head says"]
 
 
 async def test_a_reader_that_takes_nothing_of_a_long_answer_is_cut_off() -> None:
