@@ -15,7 +15,7 @@ from libs.keyspace.records import User
 from libs.web import application, as_json
 from services.controller.body import read_whole
 from services.controller.controller import Call, Controller, Route
-from services.controller.errors import NotAuthenticated, VersionMismatch, error_table
+from services.controller.errors import BadRequest, NotAuthenticated, VersionMismatch, error_table
 from services.controller.resources import ALL
 
 API_VERSION = "1.7"  # v1.13's, which this is; its clients warn about any other
@@ -81,6 +81,7 @@ def _handler(controller: Controller, route: Route) -> Callable[[web.Request], Aw
     async def handle(request: web.Request) -> web.StreamResponse:
         if not _is_api(request):
             return await route.handle(Call(request, None))
+        _refuse_bad_host(request)
         controller.picture.require()
         call = Call(request, await _sender(controller, request, open_=route.open))
         if call.sender is not None and not request.content.is_eof():
@@ -100,6 +101,14 @@ async def _sender(controller: Controller, request: web.Request, *, open_: bool) 
         if open_:
             return None
         raise
+
+
+def _refuse_bad_host(request: web.Request) -> None:
+    """Raise `BadRequest` where the header `Host` makes no address: answers name their neighbours by it."""
+    try:
+        _ = request.url
+    except ValueError as error:
+        raise BadRequest(f"The header Host makes no address: {error}") from error
 
 
 def _is_api(request: web.Request) -> bool:

@@ -76,6 +76,14 @@ async def test_a_body_that_is_not_encoded_as_it_says_is_refused(admin: Client, e
     assert packed.status == (201 if encoding == "deflate" else 400)
 
 
+@pytest.mark.parametrize("host", ["x:99999", "x:port", "x:-1"])
+async def test_a_host_that_makes_no_address_is_refused_before_anything_is_done(admin: Client, host: str) -> None:
+    for method, path, body in (("GET", "/v1/apps", None), ("POST", "/v1/apps", {"id": "new"})):
+        answer = await admin(method, path, body, headers={"Host": host})
+        assert (answer.status, answer.json["detail"][:32]) == (400, "The header Host makes no address")
+    assert (await admin("GET", "/v1/apps/new")).status == 404
+
+
 @pytest.mark.parametrize("path", POSTS)
 async def test_a_body_of_a_hundred_megabytes_is_refused_as_json(api: Api, admin: Client, built: str, path: str) -> None:
     before = await everything(api)
