@@ -122,4 +122,4 @@ def _give(path: Path, *, like: Path) -> None:
     """An operator may be root where the daemons are not: they must be able to read what he wrote."""
     there = like.stat()
     if os.geteuid() == 0 and (there.st_uid, there.st_gid) != (0, 0):
-        os.chown(path, there.st_uid, there.st_gid)
+        os.chown(path, there.st_uid, there.st_gid, follow_symlinks=False)  # whoever owns the folder may put one there
