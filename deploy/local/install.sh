@@ -20,6 +20,7 @@ need etcd etcd-server
 need etcdctl etcd-client
 need haproxy haproxy
 need curl curl
+need slapd slapd # logins by LDAP are tested with a real server
 need git git # the command finds its app in the remotes
 need zsh zsh # completion is tested in real shells
 need fish fish

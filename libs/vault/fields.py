@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from libs.keyspace import Document, Sealed
 from libs.keyspace.document import Part
 
-SEALED_SETTINGS = frozenset({"builder_key"})  # names under `platform/`
+SEALED_SETTINGS = frozenset({"builder_key", "ldap_bind_password"})  # names under `platform/`
 
 Parts = tuple[str, ...]
 

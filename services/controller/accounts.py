@@ -10,6 +10,7 @@ from libs.keyspace.document import now
 from libs.keyspace.records import User
 from libs.store import Store
 from libs.store.shelf import Shelf
+from services.controller.directory_logins import DirectoryLogins, is_of_directory
 from services.controller.errors import BadFields, BadRequest, Forbidden, NotAuthenticated, NotFound
 from services.controller.events import Events
 from services.controller.fields import Body, Fields
@@ -24,6 +25,7 @@ from services.controller.tokens import Tokens, token_in
 BAD_LOGIN = "Unable to log in with provided credentials."
 DISABLED = "User account is disabled."
 UNKNOWN = "User inactive or deleted"
+ELSEWHERE = "The password of {} is the directory's (LDAP); change it there."
 
 
 class Accounts:
@@ -32,12 +34,20 @@ class Accounts:
     Its parts: `tokens`, `registration`, `superusers`, `leaving` (cancelling an account), `throttle`.
     """
 
-    def __init__(
-        self, store: Store, keyspace: Keyspace, picture: Picture, passwords: Passwords, events: Events
+    def __init__(  # noqa: PLR0913 - its parts, by name
+        self,
+        store: Store,
+        keyspace: Keyspace,
+        picture: Picture,
+        *,
+        passwords: Passwords,
+        directory: DirectoryLogins,
+        events: Events,
     ) -> None:
         self._users = Shelf(store, keyspace.users)
         self._picture = picture
         self._passwords = passwords
+        self._directory = directory
         self.throttle = Throttle()
         self.tokens = Tokens(store, keyspace, picture)
         self.superusers = Superusers(store, keyspace, picture)
@@ -102,7 +112,7 @@ class Accounts:
         if not user.is_active:
             raise BadFields(non_field_errors=DISABLED)
         made = await self.tokens.make(user)
-        stored = await self._users.update(lambda present: _logged_in(present, user), username)
+        stored = await self._users.update(lambda present: _logged_in(present, user), user.username)
         if stored is None or not stored.document.is_active or not _same(stored.document, user):
             await self.tokens.end(made.sha256)  # the account was cancelled meanwhile
             raise BadFields(non_field_errors=BAD_LOGIN)
@@ -121,6 +131,8 @@ class Accounts:
         user = await self.find(username)
         if user is None:
             raise NotFound
+        if is_of_directory(user) and self._directory.configured:
+            raise BadRequest(ELSEWHERE.format(username))
         new = fields.text("new_password", longest=128)
         must_know = not asking.is_superuser
         password = fields.text("password", required=must_know, blank=not must_know)
@@ -140,7 +152,14 @@ class Accounts:
         permit = partial(self.throttle.check, username, address)
         permit()
         user = await self.find(username)
-        hashed = user.password if user else None
+        if self._directory.knows(username, user):
+            name = username.lower()  # to the directory all its writings are one account
+            permit, failed = partial(self.throttle.check, name, address), partial(self.throttle.failed, name, address)
+            user = await self._directory.proved(username, password, permit=permit, failed=failed)
+            if user is not None:
+                self.throttle.succeeded(name)
+            return user
+        hashed = user.password if user and not is_of_directory(user) else None
         if not await self._passwords.verify(hashed, password, permit=permit) or user is None:
             self.throttle.failed(username, address)
             return None

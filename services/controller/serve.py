@@ -27,6 +27,7 @@ from services.controller.builder_key import BuilderKey
 from services.controller.cancelling import Cancels
 from services.controller.controller import Controller
 from services.controller.deployer import Deployer, DeployerSettings
+from services.controller.directory_logins import DirectoryLogins
 from services.controller.events import Events
 from services.controller.followers import Followers
 from services.controller.passwords import Passwords
@@ -65,7 +66,14 @@ def build(settings: ControllerSettings, store: Store, engine: Engine, client: ai
         picture=picture,
         vault=vault,
         custody=Custody(store, keyspace, vault, picture.platform.mirror),
-        accounts=Accounts(store, keyspace, picture, Passwords(), events),
+        accounts=Accounts(
+            store,
+            keyspace,
+            picture,
+            passwords=Passwords(),
+            directory=DirectoryLogins(store, keyspace, picture, vault),
+            events=events,
+        ),
         builder_key=BuilderKey(settings.builder_key, store, keyspace, vault, picture.platform.mirror),
         releasing=releasing,
         cancels=Cancels(store, keyspace),

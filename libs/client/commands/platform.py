@@ -21,15 +21,18 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 EXAMPLE = "registration=admin_only"
 FIELDS = {"registration": "registration_mode"}  # the API's name by the one that users type
 NAMES = {field: name for name, field in FIELDS.items()}
+DIRECTORY = "ldap_"  # how the API's names begin of what says which directory knows people's passwords
 MODES = ("enabled", "disabled", "admin_only")
 
 
 def show(call: Invocation, found: PlatformSettings) -> None:
-    """Each setting with its value and its default."""
+    """Each setting with its value and its default; those of a directory where one of them is set."""
     call.screen.heading("Platform Settings")
     fields = sorted(found.settings.keys() | found.defaults.keys())
+    if all(found.settings.get(field) == found.defaults.get(field) for field in fields if field.startswith(DIRECTORY)):
+        fields = [field for field in fields if not field.startswith(DIRECTORY)]
     rows = [
-        (NAMES.get(field, field), text(found.settings.get(field, default)), text(default))
+        (NAMES.get(field, field.replace("_", "-")), text(found.settings.get(field, default)), text(default))
         for field in fields
         for default in [found.defaults.get(field)]
     ]
@@ -37,13 +40,15 @@ def show(call: Invocation, found: PlatformSettings) -> None:
 
 
 def text(value: object) -> str:
-    """A value as it is shown; nothing for none."""
-    return "" if value is None else str(value)
+    """A value as it is shown: its first line, nothing for none."""
+    lines = "" if value is None else str(value).strip()
+    first, more, _ = lines.partition("\n")
+    return f"{first}…" if more else first
 
 
 def change(call: Invocation, settings: Mapping[str, str | None], *, json: bool) -> None:
     """Change settings and show what holds then."""
-    fields = {FIELDS.get(name, name): value for name, value in settings.items()}
+    fields = {FIELDS.get(name, name.replace("-", "_")): value for name, value in settings.items()}
 
     async def question(client: Client) -> PlatformSettings:
         return await client.platform.change(fields)
@@ -77,7 +82,9 @@ def set_(
         list[str],
         typer.Argument(
             metavar="NAME=VALUE",
-            help="As registration=admin_only: who may register, one of enabled, disabled and admin_only.",
+            help="As registration=admin_only: who may register, one of enabled, disabled and admin_only. Logins by an "
+            "LDAP directory: ldap-endpoint, ldap-bind-dn, ldap-bind-password, ldap-user-basedn, ldap-user-filter, "
+            "ldap-start-tls, ldap-ca.",
             autocompletion=starting_with([f"registration={mode}" for mode in MODES]),
         ),
     ],

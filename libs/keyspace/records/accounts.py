@@ -11,7 +11,7 @@ class User(Document):
     """An account, under `users/<name>`."""
 
     username: str
-    password: str  # an argon2id hash in PHC string form (RFC 9106)
+    password: str  # an argon2id hash in PHC string form (RFC 9106), or `!directory`: the directory knows it
     email: str = ""
     first_name: str = ""
     last_name: str = ""

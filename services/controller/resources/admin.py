@@ -56,7 +56,7 @@ class AdminResource(Resource):
     async def change_settings(self, call: Call) -> web.Response:
         """Change the settings that the body names."""
         require_superuser(call.user)
-        change = platform_settings.read_change(await call.body())
-        c = self._c
-        await platform_settings.write(c.store, c.keyspace, c.picture, change, call.user.username)
+        change = platform_settings.read_change(await call.body(), self._c.picture)
+        c, by = self._c, call.user.username
+        await platform_settings.write(c.store, c.keyspace, c.picture, platform_settings.sealed(change, c.vault), by)
         return as_json(platform_settings.shape(c.picture), status=201)

@@ -189,6 +189,23 @@ async def test_who_may_register_is_a_setting(ada: Deis, bob: Deis) -> None:
         assert "(400 BAD REQUEST)" in (await ada("platform:set", wrong, status=1)).err
 
 
+async def test_the_directory_is_set_and_its_password_not_shown(ada: Deis) -> None:
+    ca = make_certificate("ca").pem
+    chosen = ("ldap-endpoint=ldaps://ldap.example.org", "ldap-bind-password=s3cr3t=", f"ldap-ca={ca}")
+    told = await ada("platform:set", *chosen, "ldap-user-filter=cn")
+    assert told.out.endswith(
+        "\n=== Platform Settings\nldap-bind-dn\t\t\nldap-bind-password\t***\t\n"
+        "ldap-ca\t-----BEGIN CERTIFICATE-----…\t\nldap-endpoint\tldaps://ldap.example.org\t\n"
+        "ldap-start-tls\ttrue\ttrue\nldap-user-basedn\t\t\nldap-user-filter\tcn\tuid\nregistration\tenabled\tenabled\n"
+    )
+    assert "s3cr3t" not in (await ada("platform", "--json")).out + told.out + told.err
+    names = [text.partition("=")[0] for text in (*chosen, "ldap-user-filter=")]
+    assert (await ada("platform:unset", *names)).out.endswith("Settings\nregistration\tenabled\tenabled\n")
+    told = await ada("platform:set", "ldap-bind-password=s3cr3t\n", status=1)
+    assert "(400 BAD REQUEST)" in told.err
+    assert "s3cr3t" not in told.err
+
+
 async def test_failed_logins_are_told_when_to_be_tried_again(ada: Deis) -> None:
     account = ("--username", "ada", "--password", "wrong")
     told = await ada("login", ada.controller, *account, status=1)

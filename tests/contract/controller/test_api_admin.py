@@ -14,6 +14,16 @@ from tests.support.api import Answer, Api, Client
 
 PERMS = "/v1/admin/perms"
 SETTINGS = "/v1/admin/settings"
+NO_DIRECTORY = {
+    "ldap_endpoint": "",
+    "ldap_bind_dn": "",
+    "ldap_bind_password": "",
+    "ldap_user_basedn": "",
+    "ldap_user_filter": "uid",
+    "ldap_start_tls": "true",
+    "ldap_ca": "",
+}
+NAMES = ["registration_mode", *NO_DIRECTORY]
 MUST_BE = "it must be enabled, disabled or admin_only, or null for the default"
 MAY_NOT = {"detail": "You do not have permission to perform this action."}
 
@@ -123,19 +133,19 @@ async def test_who_registers_while_nobody_is_a_superuser_is_not_made_one(
 
 async def test_settings_show_what_holds_and_the_defaults(admin: Client) -> None:
     answer = await admin("GET", SETTINGS)
-    shown = {"registration_mode": "enabled"}
+    shown = {"registration_mode": "enabled", **NO_DIRECTORY}
     assert (answer.line, answer.json) == ("200 OK", {"settings": shown, "defaults": shown})
 
 
 async def test_the_registration_mode_is_chosen_and_put_back(admin: Client) -> None:
-    chosen = {"registration_mode": "admin_only"}
-    answer = await admin("POST", SETTINGS, {"settings": chosen})
+    chosen = {"registration_mode": "admin_only", **NO_DIRECTORY}
+    answer = await admin("POST", SETTINGS, {"settings": {"registration_mode": "admin_only"}})
     assert (answer.line, answer.json["settings"]) == ("201 CREATED", chosen)
     account = {"username": "bob", "password": "pw"}
     assert (await admin.with_token("")("POST", "/v1/auth/register/", account)).status == 403
     assert (await admin("POST", SETTINGS, {"settings": {}})).json["settings"] == chosen
     answer = await admin("POST", SETTINGS, {"settings": {"registration_mode": None}})
-    assert answer.json["settings"] == {"registration_mode": "enabled"}
+    assert answer.json["settings"] == {"registration_mode": "enabled", **NO_DIRECTORY}
     assert (await admin.with_token("")("POST", "/v1/auth/register/", account)).status == 201
 
 
@@ -147,7 +157,7 @@ async def test_the_registration_mode_is_chosen_and_put_back(admin: Client) -> No
         ({"settings": [1]}, {"settings": ['Expected a dictionary of items but got type "list".']}),
         (
             {"settings": {"colour": "red"}},
-            {"settings": ['colour: "red"; there is no such setting; it must be one of registration_mode']},
+            {"settings": ['colour: "red"; there is no such setting; it must be one of ' + ", ".join(NAMES)]},
         ),
         (
             {"settings": {"registration_mode": "open"}},
@@ -162,7 +172,7 @@ async def test_the_registration_mode_is_chosen_and_put_back(admin: Client) -> No
 async def test_a_bad_setting_is_refused_by_name(admin: Client, body: dict[str, Any], wrong: object) -> None:
     answer = await admin("POST", SETTINGS, body)
     assert (answer.line, answer.json) == ("400 BAD REQUEST", wrong)
-    assert (await admin("GET", SETTINGS)).json["settings"] == {"registration_mode": "enabled"}
+    assert (await admin("GET", SETTINGS)).json["settings"] == {"registration_mode": "enabled", **NO_DIRECTORY}
 
 
 @pytest.mark.parametrize("name", ["first_superuser", "vault_key", "store", "builder_key"])
@@ -175,4 +185,4 @@ async def test_a_mode_that_is_none_lets_nobody_in(api: Api, admin: Client, store
     await api.controller.picture.platform.reach(await shelf.put(PlatformSetting(value=["junk"]), "registration_mode"))
     answer = await api.client("POST", "/v1/auth/register/", {"username": "bob", "password": "pw"})
     assert (answer.status, answer.json) == (403, {"detail": "Registration is disabled"})
-    assert (await admin("GET", SETTINGS)).json["settings"] == {"registration_mode": "disabled"}
+    assert (await admin("GET", SETTINGS)).json["settings"] == {"registration_mode": "disabled", **NO_DIRECTORY}

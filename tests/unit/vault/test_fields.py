@@ -65,11 +65,13 @@ def records(vault: Vault) -> dict[str, Any]:
     release = Release(uuid="r", app="hello", owner="ann", number=3, summary="s", config=config, created=now())
     sealed = vault.seal_text("cert:www.example.org", "PRIVATE")
     cert = Cert(common_name="www.example.org", owner="ann", certificate="PEM", key=sealed, expires=now(), created=now())
-    (setting,) = SEALED_SETTINGS
     return {
         keys.releases.key("uuid", 3): release,
         keys.certs.key("www.example.org"): cert,
-        keys.platform.key(setting): PlatformSetting(value=vault.seal_text(f"platform:{setting}", "key")),
+        **{
+            keys.platform.key(setting): PlatformSetting(value=vault.seal_text(f"platform:{setting}", "key"))
+            for setting in SEALED_SETTINGS
+        },
         keys.platform.key("registration_mode"): PlatformSetting(value="enabled"),
     }
 
@@ -83,9 +85,10 @@ async def test_every_listed_field_is_found_opened_named_and_sealed_anew() -> Non
     assert [secret.name for secret in inventory.secrets] == [
         "private key of the certificate www.example.org (/deis/certs/www.example.org)",
         "platform setting builder_key (/deis/platform/builder_key)",
+        "platform setting ldap_bind_password (/deis/platform/ldap_bind_password)",
         "config of hello v3 (/deis/releases/uuid/3)",
     ]
-    assert inventory.by_key == {"one": 3}
+    assert inventory.by_key == {"one": 4}
     assert inventory.shut == []
     assert inventory.strays == {}
     for secret in inventory.secrets:
@@ -97,7 +100,7 @@ async def test_every_listed_field_is_found_opened_named_and_sealed_anew() -> Non
         put_back = secret.field.written(anew, secret.sealed)
         assert put_back == secret.stored.document
     elsewhere = await take_inventory(store, Keyspace(), other)
-    assert [secret.keyless for secret in elsewhere.shut] == [True, True, True]
+    assert [secret.keyless for secret in elsewhere.shut] == [True] * 4
 
 
 async def test_something_sealed_that_no_list_knows_is_found_and_a_bad_record_is_named() -> None:

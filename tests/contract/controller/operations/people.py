@@ -45,7 +45,9 @@ async def ask_for_settings(call: Checked) -> None:
     path = "/v1/admin/settings"
     await call("POST", path, path, {"settings": {"registration_mode": "admin_only"}}, status=201)
     await call("POST", path, path, {"settings": {"registration_mode": "nobody"}}, status=400)
-    await call("POST", path, path, {"settings": {"registration_mode": None}}, status=201)
+    directory = {"ldap_endpoint": "ldaps://ldap.example.org", "ldap_bind_password": "s3cr3t"}
+    await call("POST", path, path, {"settings": directory}, status=201)
+    await call("POST", path, path, {"settings": {"registration_mode": None, **dict.fromkeys(directory)}}, status=201)
     await call("GET", path, path, status=200)
 
 
