@@ -11,7 +11,7 @@ from aiohttp import web
 from libs.client.commands import auth
 from tests.contract.client.conftest import Deis
 from tests.contract.client.stand_in import TOKEN, VERSIONS, StandIn, says
-from tests.contract.client.test_terminal import echoes, start
+from tests.contract.client.test_terminal import start
 from tests.support.ports import free_port
 
 DENIED = {"detail": "You do not have permission to perform this action."}
@@ -263,9 +263,9 @@ async def test_a_controller_of_another_api_is_warned_of(deis: Deis, stand_in: St
 
 async def test_the_password_to_cancel_with_is_asked_for_without_echo(deis: Deis, stand_in: StandIn) -> None:
     terminal = await start(deis, "auth:cancel")
-    await terminal.until(lambda: "password: " in terminal.shown and not echoes(terminal.master))
+    await terminal.asked("password: ", secret=True)
     terminal.type("secret\n")
-    await terminal.until(lambda: "(y/N): " in terminal.shown)
+    await terminal.asked("(y/N): ")
     terminal.type("y\n")
     assert await terminal.end() == 0
     assert terminal.shown.endswith("Account cancelled\r\n")

@@ -12,7 +12,6 @@ import io
 import json
 import os
 import pty
-import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
@@ -29,11 +28,10 @@ from libs.client.screen import Screen
 from tests.contract.client.conftest import SECONDS, Deis
 from tests.contract.client.stand_in import StandIn
 from tests.contract.client.whole_world import furnish
+from tests.support.terminal import WHEEL, in_the_end, without_colours
 
 PRINTED = Path(__file__).parent / "printed"
 PROMPT = "$ deis "
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-WHEEL = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
 def session(name: str) -> Iterator[tuple[str, str]]:
@@ -94,12 +92,6 @@ async def printed_on(world: Deis, line: str, reading: int, writing: int) -> str:
     return told.decode()
 
 
-def rendered(shown: str) -> str:
-    """What stands on a terminal in the end: without colours, and without what was written over."""
-    lines = [COLOURS.sub("", line).replace("\x1b[K", "").rpartition("\r")[2].rstrip() for line in shown.split("\r\n")]
-    return "\n".join(lines)
-
-
 @pytest.mark.parametrize("line", list(PIPED))
 async def test_a_pipe_gets_this_to_the_byte(world: Deis, line: str) -> None:
     assert await printed_on(world, line, *os.pipe()) == filled(PIPED[line], world)
@@ -107,9 +99,9 @@ async def test_a_pipe_gets_this_to_the_byte(world: Deis, line: str) -> None:
 
 @pytest.mark.parametrize("line", list(TERMINAL))
 async def test_a_terminal_shows_this(world: Deis, line: str) -> None:
-    shown = rendered(await printed_on(world, line, *pty.openpty()))
+    shown = without_colours(in_the_end(await printed_on(world, line, *pty.openpty())))
     assert shown == filled(TERMINAL[line], world)
-    assert not set(WHEEL) & set(shown)
+    assert not WHEEL & set(shown)
 
 
 FUNCTIONS = {name: function for group in GROUPS.values() for name, function in commands_in(group).items()}

@@ -13,7 +13,8 @@ from libs.client import watching
 from libs.client.api import connection
 from tests.contract.client.conftest import SECONDS, Deis
 from tests.contract.client.stand_in import DATE, VERSIONS, Handler, StandIn, says, streams
-from tests.contract.client.test_terminal import Terminal, start
+from tests.contract.client.test_terminal import start
+from tests.support.terminal import Terminal
 
 BUILDS = "POST /v1/apps/paper/builds"
 BUILD = {"uuid": "b0", "app": "paper", "image": "example/web:v1"}

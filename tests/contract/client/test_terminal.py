@@ -3,69 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pty
-import termios
-from collections.abc import Callable
 
 import pytest
 from aiohttp import web
 
-from tests.contract.client.conftest import COMMAND, SECONDS, Deis
+from tests.contract.client.conftest import COMMAND, Deis
 from tests.contract.client.stand_in import DATE, StandIn
-
-
-class Terminal:
-    """A command on a terminal of its own, and what it has shown so far."""
-
-    def __init__(self, master: int, process: asyncio.subprocess.Process) -> None:
-        self.master, self.process = master, process
-        self.shown = ""
-        self._changed = asyncio.Event()
-        asyncio.get_running_loop().add_reader(master, self._read)
-        self.ended = False
-
-    def _read(self) -> None:
-        try:
-            data = os.read(self.master, 65536)
-        except OSError:  # the last writer is gone
-            data = b""
-        if not data:
-            self.ended = True
-            asyncio.get_running_loop().remove_reader(self.master)
-        self.shown += data.decode()
-        self._changed.set()
-
-    async def until(self, fact: Callable[[], bool]) -> None:
-        async with asyncio.timeout(SECONDS):
-            while not fact():
-                self._changed.clear()
-                await self._changed.wait()
-
-    def type(self, text: str) -> None:
-        os.write(self.master, text.encode())
-
-    async def end(self) -> int:
-        await self.until(lambda: self.ended)
-        status = await self.process.wait()
-        os.close(self.master)
-        return status
+from tests.support import terminal
+from tests.support.terminal import Terminal
 
 
 async def start(deis: Deis, *arguments: str) -> Terminal:
-    master, slave = pty.openpty()
-    environment = {**deis.whole_environment(), "TERM": "xterm-256color", "COLUMNS": "100"}
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND, *arguments, stdin=slave, stdout=slave, stderr=slave, cwd=deis.directory, env=environment
-    )
-    os.close(slave)
-    return Terminal(master, process)
+    environment = deis.whole_environment()
+    return await terminal.start((*COMMAND, *arguments), directory=deis.directory, environment=environment)
 
 
 async def show(deis: Deis, *arguments: str) -> str:
-    terminal = await start(deis, *arguments)
-    await terminal.end()
-    return terminal.shown
+    running = await start(deis, *arguments)
+    await running.end()
+    return running.shown
 
 
 @pytest.fixture
@@ -109,38 +65,33 @@ async def test_slow_work_shows_that_it_goes_on(paper: Deis, stand_in: StandIn) -
         return web.json_response({"uuid": "b"}, status=201)
 
     stand_in.answers["POST /v1/apps/paper/builds"] = slow
-    terminal = await start(paper, "pull", "example/web:v1")
-    await terminal.until(lambda: terminal.shown.count("\rCreating build... ") >= 3)
+    running = await start(paper, "pull", "example/web:v1")
+    await running.until(lambda: running.shown.count("\rCreating build... ") >= 3)
     seen.set()
-    assert await terminal.end() == 0
-    assert "\rCreating build... done" in terminal.shown
-    assert terminal.shown.endswith("\r\n")
+    assert await running.end() == 0
+    assert "\rCreating build... done" in running.shown
+    assert running.shown.endswith("\r\n")
 
 
 async def test_a_password_is_asked_for_without_echo(anonymous: Deis) -> None:
-    terminal = await start(anonymous, "login", anonymous.controller)
-    await terminal.until(lambda: "username: " in terminal.shown)
-    terminal.type("ada\n")
-    await terminal.until(lambda: "password: " in terminal.shown and not echoes(terminal.master))
-    terminal.type("secret\n")
-    assert await terminal.end() == 0
-    assert "Logged in as ada" in terminal.shown
-    assert "secret" not in terminal.shown
-
-
-def echoes(terminal: int) -> bool:
-    flags: int = termios.tcgetattr(terminal)[3]
-    return bool(flags & termios.ECHO)
+    running = await start(anonymous, "login", anonymous.controller)
+    await running.asked("username: ")
+    running.type("ada\n")
+    await running.asked("password: ", secret=True)
+    running.type("secret\n")
+    assert await running.end() == 0
+    assert "Logged in as ada" in running.shown
+    assert "secret" not in running.shown
 
 
 async def test_a_new_password_is_typed_twice(anonymous: Deis, stand_in: StandIn) -> None:
-    terminal = await start(anonymous, "register", anonymous.controller, "--username", "ada", "--email", "")
-    await terminal.until(lambda: "password: " in terminal.shown and not echoes(terminal.master))
-    terminal.type("secret\n")
-    await terminal.until(lambda: "(confirm): " in terminal.shown and not echoes(terminal.master))
-    terminal.type("other\n")
-    assert await terminal.end() == 1
-    assert "differ" in terminal.shown
+    running = await start(anonymous, "register", anonymous.controller, "--username", "ada", "--email", "")
+    await running.asked("password: ", secret=True)
+    running.type("secret\n")
+    await running.asked("(confirm): ", secret=True)
+    running.type("other\n")
+    assert await running.end() == 1
+    assert "differ" in running.shown
     assert stand_in.writes() == []
     assert all(path == "/v1/" for _, path, _ in stand_in.asked)
 
