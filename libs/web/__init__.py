@@ -4,10 +4,21 @@
 limits; `connection` cuts off slow and greedy clients; `answers` are JSON; `client` makes sessions with deadlines.
 """
 
-from libs.web.answers import as_json, detail
+from libs.web.answers import as_json, detail, encoded, of_json
 from libs.web.client import open_client
 from libs.web.connection import Limits
 from libs.web.errors import ErrorTable, failure
 from libs.web.server import application, listen
 
-__all__ = ["ErrorTable", "Limits", "application", "as_json", "detail", "failure", "listen", "open_client"]
+__all__ = [
+    "ErrorTable",
+    "Limits",
+    "application",
+    "as_json",
+    "detail",
+    "encoded",
+    "failure",
+    "listen",
+    "of_json",
+    "open_client",
+]

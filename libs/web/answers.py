@@ -14,8 +14,17 @@ _dumps = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
 def as_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """An answer with a JSON body (RFC 8259: UTF-8 needs no charset parameter)."""
-    body = _dumps(value).encode()
-    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+    return of_json(encoded(value), status, headers)
+
+
+def encoded(value: Any) -> bytes:
+    """The JSON text of a value."""
+    return _dumps(value).encode()
+
+
+def of_json(text: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An answer whose body is this JSON text."""
+    return web.Response(body=text, status=status, headers=headers, content_type="application/json")
 
 
 def detail(status: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -9,15 +9,15 @@ from pydantic import JsonValue
 
 from libs.keyspace.records import App, Build, Release
 from libs.store.shelf import Shelf
-from libs.web import as_json
+from libs.web import as_json, encoded, of_json
 from services.controller.cancelling import Cancelling
 from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import BadFields, BadRequest, NotFound
 from services.controller.fields import Body
 from services.controller.following import Seen, follow
+from services.controller.kept import Kept
 from services.controller.lines import asked_for
-from services.controller.pages import paginated
-from services.controller.release_course import in_full, shape_of
+from services.controller.release_course import in_full, page_of
 from services.controller.releasing import Proposal, content_of
 from services.controller.responding import Change, planned_of, respond
 from services.controller.summary import rolled_back
@@ -54,6 +54,7 @@ class ReleasesResource(Resource):
         super().__init__(controller)
         self._releases = Shelf(controller.store, controller.keyspace.releases)
         self._builds = Shelf(controller.store, controller.keyspace.builds)
+        self._pages = Kept(controller.picture.mirrors)
 
     def routes(self) -> list[Route]:
         """Its routes."""
@@ -66,10 +67,10 @@ class ReleasesResource(Resource):
         ]
 
     async def list(self, call: Call) -> web.Response:
-        """The releases, newest first; one whose writer has not flipped the app to it yet is not shown."""
-        app = self._c.app(call)
-        releases = self._c.picture.releases_of(app.uuid, upto=app.latest)
-        return as_json(paginated(call.request.url, releases, shape_of(self._c.picture, app)))
+        """The releases, newest first."""
+        app, url = self._c.app(call), call.request.url
+        text = self._pages.answer(app.uuid, str(url), lambda: encoded(page_of(self._c.picture, app, url)))
+        return of_json(text)
 
     async def show(self, call: Call) -> web.StreamResponse:
         """One release, with the course of its rollout; as lines, one at each change, where a client follows it."""
