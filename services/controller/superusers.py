@@ -12,6 +12,7 @@ from services.controller.errors import LastSuperuser, NotFound
 from services.controller.picture import Picture
 
 FIRST_SUPERUSER = "first_superuser"
+LETS_GO = 5.0  # seconds that a registration waits for accounts that are being cancelled
 
 log = structlog.get_logger("accounts")
 
@@ -35,6 +36,9 @@ class Superusers:
         what a crash cut short.
         """
         users = await self._active()
+        if not any(user.is_superuser for user in users.values()):
+            await self._let_go()
+            users = await self._active()
         if any(user.is_superuser for user in users.values()):
             return
         claim = await self._platform.get(FIRST_SUPERUSER)
@@ -98,6 +102,17 @@ class Superusers:
         users = await self._active()
         if users and not any(user.is_superuser for user in users.values()):
             raise LastSuperuser(username)
+
+    async def _let_go(self) -> None:
+        """Wait until superusers being cancelled are gone or stay; not for long, as a crash may have left one so."""
+        found = await self._users.list()
+        await self._picture.users.reach(max((stored.revision for stored in found), default=0))
+
+        def settled() -> bool | None:
+            every = self._picture.users.mirror.items()
+            return None if any(user.is_superuser and user.cancelling for _, user in every) else True
+
+        await self._picture.users.until(settled, limit=LETS_GO)
 
     async def _active(self) -> dict[str, User]:
         """The users who may act, as the store has them now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 
@@ -16,6 +17,7 @@ from tests.contract.controller.stumbling import Stumbling, cancel, user
 from tests.support.api import Api, Client
 from tests.support.certificates import make_certificate
 from tests.support.ssh import make_public_key
+from tests.support.waiting import eventually
 
 Patch = pytest.MonkeyPatch
 
@@ -147,3 +149,17 @@ async def test_two_superusers_who_cancel_each_other_leave_one(
     present = await user(api, "member")
     assert present is not None
     assert present.is_active
+
+
+async def test_a_newcomer_is_no_superuser_while_the_last_one_is_being_cancelled(
+    api: Api, admin: Client, member: Client
+) -> None:
+    users = Shelf(api.store, api.controller.keyspace.users)
+    await users.update(lambda one: one.changed(is_active=False, cancelling=True), "admin")
+    async with asyncio.TaskGroup() as group:
+        account = {"username": "newcomer", "password": "opensesame"}
+        registering = group.create_task(member("POST", "/v1/auth/register/", account))
+        await eventually(lambda: user(api, "newcomer"))
+        await users.update(lambda one: one.changed(is_active=True, cancelling=False), "admin")
+    answer = registering.result()
+    assert (answer.status, answer.json["is_superuser"]) == (201, False)
