@@ -84,7 +84,7 @@ def _handler(controller: Controller, route: Route) -> Callable[[web.Request], Aw
         _refuse_bad_host(request)
         controller.picture.require()
         call = Call(request, await _sender(controller, request, open_=route.open))
-        if call.sender is not None and not request.content.is_eof():
+        if call.sender is not None and request.method != "GET" and not request.content.is_eof():
             await read_whole(request)  # which may take minutes, in which the sender can have lost every right
             call = Call(request, await _sender(controller, request, open_=route.open))
         with controller.followers.place(request) if route.followed else nullcontext():
