@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from structlog.testing import capture_logs
 
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
+from services.controller.directory_logins import AT_ONCE
 from services.controller.throttle import OF_ACCOUNT
 from tests.support.api import Answer, Api, Client, running_api
 from tests.support.ports import free_port
 from tests.support.slapd import PEOPLE, SEARCHER, SEARCHERS_PASSWORD, Slapd, running_slapd
+from tests.support.waiting import eventually
 
 SETTINGS = "/v1/admin/settings"
 RIGHT = "ann's (pass)*word\\"
@@ -134,6 +137,34 @@ async def test_failures_are_counted_once_each(api: Api, admin: Client) -> None:
     assert answers == [400] * BURST + [429]
     assert (await login(api, "ann", RIGHT)).status == 429
     assert (await login(api, "zoe", "Zoë")).status == 200
+
+
+async def test_of_wrong_ones_at_once_no_more_are_tried_than_one_after_another(api: Api, admin: Client) -> None:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(login(api, "ann", "wrong")) for _ in range(3 * BURST)]
+    statuses = [task.result().status for task in tasks]
+    assert BURST <= statuses.count(400) < BURST + AT_ONCE
+    assert set(statuses) == {400, 429}
+
+
+async def test_a_slow_directory_is_asked_by_a_few_at_once_and_holds_up_nobody_else(api: Api, admin: Client) -> None:
+    connected, over = 0, asyncio.Event()
+
+    async def slow(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connected
+        connected += 1
+        await over.wait()
+        writer.close()
+
+    async with await asyncio.start_server(slow, "127.0.0.1", 0) as server, asyncio.TaskGroup() as group:
+        await move(admin, f"ldap://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        tasks = [group.create_task(login(api, f"user{number}", "x")) for number in range(2 * AT_ONCE)]
+        await eventually(lambda: connected == AT_ONCE)
+        assert (await login(api, "admin", "opensesame")).status == 200
+        assert connected == AT_ONCE
+        assert not any(task.done() for task in tasks)
+        over.set()
+    assert [task.result().status for task in tasks] == [503] * 2 * AT_ONCE
 
 
 async def test_a_right_password_clears_the_account(api: Api, admin: Client) -> None:
