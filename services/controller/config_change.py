@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import JsonValue
 
 from services.controller.fields import Body, Fields
-from services.controller.healthchecks import Healthcheck, read_healthcheck
+from services.controller.healthchecks import Healthcheck, read_healthcheck, refuse_too_large
 from services.controller.probe import BadProbe
 
 T = TypeVar("T")
@@ -19,6 +19,7 @@ LONGEST_VALUE = 128 * 1024  # bytes of `KEY=value` with its end: Linux takes no 
 LARGEST_CONFIG = 512 * 1024  # bytes of all values together: a release must fit in one record
 
 LAST_PORT = 65535
+MOST_SAID = 20  # different things that are wrong with a field
 PLATFORMS_OWN = frozenset({"DEIS_APP", "DEIS_RELEASE", "DEIS_PROCESS"})
 
 BAD_KEY = "Config keys must start with a letter or underscore and only contain [A-z0-9_]"
@@ -67,7 +68,9 @@ def read_change(body: Body) -> ConfigChange:
 
 def _healthcheck(fields: Fields) -> Healthcheck:
     try:
-        return read_healthcheck(fields.mapping("healthcheck"))
+        given = fields.mapping("healthcheck")
+        refuse_too_large(given)  # before it is read, which takes its time
+        return read_healthcheck(given)
     except BadProbe as bad:
         for reason in bad.reasons:
             fields.wrongly("healthcheck", reason)
@@ -89,12 +92,14 @@ def _read(
     fields: Fields, name: str, key_shape: re.Pattern[str], bad_key: str, parse: Callable[[str, JsonValue], T]
 ) -> dict[str, T | None]:
     parsed: dict[str, T | None] = {}
+    said: set[str] = set()
     for key, value in fields.mapping(name).items():
         try:
             _refuse_unless(key_shape.fullmatch(key), bad_key)
             parsed[key] = None if value is None else parse(key, value)
         except Refused as refused:
-            if str(refused) not in fields.wrong.get(name, ()):
+            if len(said) < MOST_SAID and str(refused) not in said:
+                said.add(str(refused))
                 fields.wrongly(name, str(refused))
     return parsed
 

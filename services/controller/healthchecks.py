@@ -92,7 +92,7 @@ def _probes(of_a_type: JsonValue) -> Words:
     return of_a_type if isinstance(of_a_type, dict) else {}
 
 
-def refuse_too_large(healthcheck: Healthcheck) -> None:
+def refuse_too_large(healthcheck: Mapping[str, JsonValue]) -> None:
     """Raise `BadProbe` for more than an app's instances can carry."""
     size = len(json.dumps(healthcheck, separators=(",", ":")).encode())
     if size > LARGEST:

@@ -98,6 +98,14 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     assert refused.value.fields == {"values": [BAD_KEY], "cpu": [BAD_CPU]}
 
 
+def test_of_very_much_that_is_wrong_the_first_is_said() -> None:
+    with pytest.raises(BadFields) as refused:
+        read_change({"values": {f"KEY{number}": [] for number in range(50_000)}})
+    assert refused.value.fields["values"] == [f"The value of KEY{number} must be a string" for number in range(20)]
+    with pytest.raises(BadFields, match="all probes together must be at most"):
+        read_change({"healthcheck": {f"t{number}": {"readinessProbe": {}} for number in range(10_000)}})
+
+
 def test_unknown_fields_are_ignored() -> None:
     assert read_change({"colour": "blue"}).values == {}
 
