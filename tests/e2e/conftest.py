@@ -24,7 +24,7 @@ async def deis_platform() -> AsyncIterator[Platform]:
     """One platform for the tier, with an account and two versions of an image; nothing of it may be left behind."""
     directory = Path(tempfile.mkdtemp(prefix="deis-"))
     try:
-        async with platform(directory) as running:
+        async with platform(directory, extra={"DEIS_NODE_TAGS": '{"disk": "ssd"}'}) as running:
             for tag in ("v1", "v2"):
                 await running.build(f"{IMAGE}:{tag}")
                 await running.steady(f"{STEADY}:{tag}")
