@@ -26,7 +26,7 @@ class Terminal:
         self.shown = ""
         self.ended = False
         self._master, self._seconds = master, seconds
-        self._decode = bytearray()
+        self._came = bytearray()
         self._changed = asyncio.Event()
         asyncio.get_running_loop().add_reader(master, self._read)
 
@@ -38,8 +38,8 @@ class Terminal:
         if not data:
             self.ended = True
             asyncio.get_running_loop().remove_reader(self._master)
-        self._decode += data
-        self.shown = self._decode.decode(errors="ignore")  # a character may be here by half
+        self._came += data
+        self.shown = self._came.decode(errors="ignore")  # a character may be here by half
         self._changed.set()
 
     async def until(self, fact: Callable[[], bool]) -> None:
