@@ -1,4 +1,4 @@
-"""`/v1/certs`: certificates that routers serve for the domain of their common name. Everybody has their own only."""
+"""`/v1/certs`: certificates for the domain of their common name. A list has one's own; `cert_rights` has the rest."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import structlog
 from aiohttp import web
 
 from libs.keyspace.document import now
-from libs.keyspace.records import Cert, User
-from libs.store import StaleRevision
+from libs.keyspace.records import App, Cert, User
+from libs.store import ABSENT, StaleRevision
 from libs.store.shelf import Shelf, Stored
 from libs.web import as_json
 from services.controller import shapes
-from services.controller.access import may_see
+from services.controller.cert_rights import CertRights, taken
 from services.controller.certificates import (
     LONGEST_KEY,
     BadCertificate,
@@ -24,7 +24,7 @@ from services.controller.certificates import (
 )
 from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import BadFields, Forbidden, NotFound
-from services.controller.fields import UNIQUE, Body, Fields
+from services.controller.fields import Body, Fields
 from services.controller.hostnames import INVALID, fqdn, is_hostname
 from services.controller.pages import paginated
 from services.controller.picture import CATCHES_UP
@@ -62,6 +62,9 @@ class CertsResource(Resource):
     def __init__(self, controller: Controller) -> None:
         super().__init__(controller)
         self._certs = Shelf(controller.store, controller.keyspace.certs)
+        self._domains = Shelf(controller.store, controller.keyspace.domains)
+        picture = controller.picture
+        self._rights = CertRights(picture.apps.mirror, picture.users.mirror, controller.settings.domain)
 
     def routes(self) -> list[Route]:
         """Its routes."""
@@ -79,15 +82,16 @@ class CertsResource(Resource):
 
     async def show(self, call: Call) -> web.Response:
         """One of them."""
-        return as_json(shapes.of_cert(self._own(call).document))
+        return as_json(shapes.of_cert(self._reachable(call).document))
 
     async def add(self, call: Call) -> web.Response:
-        """One more certificate; its key is sealed before it leaves this process."""
+        """One more certificate, or one in another's place; its key is sealed before it leaves this process."""
         name, certificate, key = read_cert(await call.body())
-        self._refuse_foreign(name, call.user)
+        user = call.user
+        self._rights.refuse_foreign(name, self._c.picture.domains.mirror.get(name), user)
         cert = Cert(
             common_name=name,
-            owner=call.user.username,
+            owner=user.username,
             certificate=certificate.pem,
             key=self._c.vault.seal_text(f"cert:{name}", key),
             names=certificate.names,
@@ -95,57 +99,80 @@ class CertsResource(Resource):
             expires=certificate.expires,
             created=now(),
         )
-        try:
-            revision = await self._certs.create(cert, name)
-        except StaleRevision as error:
-            present = await self._certs.get(name)
-            if present is None or present.document.key != cert.key:
-                raise BadFields(common_name=UNIQUE) from error
-            revision = present.revision  # our own put, answered twice
-        await self._c.accounts.undo_if_gone(call.user, lambda: self._certs.delete(name, expect=revision))
+        revision, former = await self._write(cert, user)
+        await self._c.accounts.undo_if_gone(user, lambda: self._certs.delete(name, expect=revision))
+        await self._refuse_overtaken(cert, revision, user)
         await self._c.picture.certs.reach(revision)
         log.info("a certificate was added", common_name=name, by=cert.owner, expires=shapes.date(cert.expires))
+        if former is not None:
+            log.info("it took another's place", common_name=name, by=cert.owner, of=former.owner)
+            await self._tell(call, name, "certificate replaced", "put a certificate in the place of another user's")
         return as_json(shapes.of_cert(cert), status=201)
 
-    def _refuse_foreign(self, name: str, user: User) -> None:
-        """Raise `Forbidden` for a name at which another one's app, or the platform itself, is reached.
+    async def _write(self, cert: Cert, user: User) -> tuple[int, Cert | None]:
+        """Write it where there is none, or one that the user may displace, which is returned beside the revision."""
+        name, former = cert.common_name, None
+        while True:
+            stored = await self._certs.get(name)
+            if stored is not None and stored.document.key == cert.key:
+                return stored.revision, former  # our own put, answered twice
+            former = stored.document if stored is not None else None
+            if former is not None:
+                app = self._app_at(name)
+                if former.owner == user.username or not self._rights.may_displace(user, former, app):
+                    raise BadFields(common_name=taken(name, former, user, app))
+            try:
+                expect = stored.revision if stored is not None else ABSENT
+                return await self._certs.put(cert, name, expect=expect), former
+            except StaleRevision:
+                continue  # somebody else was faster: look at theirs
 
-        Routers serve the certificate of a name to whoever comes to it: a stranger's would send them all away.
-        """
-        platform = fqdn(self._c.settings.domain)
-        domain = self._c.picture.domains.mirror.get(name)
-        id_ = domain.app if domain is not None else name.removesuffix(f".{platform}")
-        app = self._c.picture.apps.mirror.get(id_)
-        platforms = name == platform or name.endswith(f".{platform}")
-        if user.is_superuser or (app is not None and may_see(user, app)):
-            return
-        if domain is not None:
-            raise Forbidden(f"The domain {name} is already in use by another app")
-        if platforms:
-            raise Forbidden(f"Names below {platform} are the platform's own, but for those of your apps.")
+    async def _refuse_overtaken(self, cert: Cert, revision: int, user: User) -> None:
+        """Take it back if the name became another's domain meanwhile; who adds one looks for it after that."""
+        domain = await self._domains.get(cert.common_name)
+        try:
+            self._rights.refuse_foreign(cert.common_name, domain.document if domain else None, user)
+        except Forbidden:
+            await self._certs.delete(cert.common_name, expect=revision)
+            raise
 
     async def remove(self, call: Call) -> web.Response:
         """Take one of them away, with its key."""
-        own = self._own(call).document
+        found = self._reachable(call).document
         while True:
-            stored = await self._certs.get(own.common_name)
-            if stored is None or stored.document.owner != own.owner:
+            stored = await self._certs.get(found.common_name)
+            if stored is None or stored.document.owner != found.owner:
                 raise NotFound
             try:
-                await self._certs.delete(own.common_name, expect=stored.revision)
+                await self._certs.delete(found.common_name, expect=stored.revision)
             except StaleRevision:
                 continue  # it was sealed anew
             break
         mirror = self._c.picture.certs.mirror
         await self._c.picture.certs.until(
-            lambda: True if mirror.get(own.common_name) is None else None, limit=CATCHES_UP
+            lambda: True if mirror.get(found.common_name) is None else None, limit=CATCHES_UP
         )
-        log.info("a certificate was removed", common_name=own.common_name, by=call.user.username)
+        by = call.user.username
+        log.info("a certificate was removed", common_name=found.common_name, by=by, of=found.owner)
+        if found.owner != by:
+            await self._tell(call, found.common_name, "certificate removed", "removed another user's certificate")
         return web.Response(status=204)
 
-    def _own(self, call: Call) -> Stored[Cert]:
-        """The user's own certificate that a path names; raises `NotFound`."""
+    def _reachable(self, call: Call) -> Stored[Cert]:
+        """The certificate that a path names: one's own, or one that one may displace; raises `NotFound`."""
         stored = self._c.picture.certs.mirror.stored(fqdn(call.parameter("common_name")))
-        if stored is None or stored.document.owner != call.user.username:
-            raise NotFound
-        return stored
+        if stored is not None:
+            cert = stored.document
+            app = self._app_at(cert.common_name)
+            if cert.owner == call.user.username or self._rights.may_displace(call.user, cert, app):
+                return stored
+        raise NotFound
+
+    def _app_at(self, name: str) -> App | None:
+        return self._rights.app_at(name, self._c.picture.domains.mirror.get(name))
+
+    async def _tell(self, call: Call, name: str, kind: str, did: str) -> None:
+        """Write an event of the app that has the name, if one has."""
+        app, by = self._app_at(name), call.user.username
+        if app is not None:
+            await self._c.events.record(app, kind, by, f"{by} {did}, for {name}")

@@ -10,6 +10,7 @@ from libs.store import StaleRevision
 from libs.store.shelf import Shelf
 from libs.web import as_json
 from services.controller import shapes
+from services.controller.cert_rights import CertRights
 from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import BadFields, NotFound
 from services.controller.fields import UNIQUE, Body, Fields
@@ -35,6 +36,7 @@ class DomainsResource(Resource):
         super().__init__(controller)
         self._domains = Shelf(controller.store, controller.keyspace.domains)
         self._apps = Shelf(controller.store, controller.keyspace.apps)
+        self._certs = Shelf(controller.store, controller.keyspace.certs)
 
     def routes(self) -> list[Route]:
         """Its routes."""
@@ -69,7 +71,19 @@ class DomainsResource(Resource):
         await self._c.picture.domains.reach(revision)
         by = call.user.username
         await self._c.events.record(app, "domain added", by, f"{by} added the domain {name}")
+        await self._drop_foreign(app, fqdn(name), by)
         return as_json(shapes.of_domain(domain), status=201)
+
+    async def _drop_foreign(self, app: App, name: str, by: str) -> None:
+        """Drop a certificate that a stranger added for the name before it was the app's."""
+        rights = CertRights(self._c.picture.apps.mirror, self._c.picture.users.mirror, self._c.settings.domain)
+        while (stored := await self._certs.get(name)) is not None and rights.is_strangers(stored.document, app):
+            try:
+                await self._certs.delete(name, expect=stored.revision)
+            except StaleRevision:
+                continue  # somebody changed it: look again whose it is
+            message = f"another user's certificate for {name} was dropped: {by} added the domain"
+            await self._c.events.record(app, "certificate removed", by, message)
 
     async def _stands(self, app: App) -> bool:
         """Whether the app is not destroyed, after the domain was written: who destroys it later finds the domain."""
