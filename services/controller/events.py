@@ -24,6 +24,11 @@ def event_id() -> str:
     return f"{time.time_ns():020d}-{secrets.token_hex(3)}"
 
 
+def in_one_line(text: str) -> str:
+    """A user's own text with what is not for printing spelt out: it adds no line to a log, and no colour to a screen."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 class Events:
     """Writes events. One that cannot be written is logged instead: it never fails what it tells of."""
 

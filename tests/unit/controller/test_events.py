@@ -7,7 +7,7 @@ from libs.keyspace.document import now
 from libs.keyspace.records import App
 from libs.store.drivers.memory import MemoryStore
 from services.controller import events
-from services.controller.events import Events
+from services.controller.events import Events, in_one_line
 
 KEYS = Keyspace()
 APP = App(id="shop", uuid="u", owner="ann", created=now(), updated=now())
@@ -41,3 +41,8 @@ async def test_an_event_that_cannot_be_written_fails_nothing() -> None:
     store = MemoryStore()
     store.unavailable = True
     await Events(store, KEYS).record(APP, "scaled", "ann", "cmd=1")
+
+
+def test_a_users_text_is_one_line_without_colours() -> None:
+    assert in_one_line("run 'a\nb \x1b[31mc'") == r"run 'a\nb \x1b[31mc'"
+    assert in_one_line("naïve – ok") == "naïve – ok"
