@@ -1,5 +1,5 @@
 """`python -m libs.daemon` is `deis-daemon`."""
 
-from libs.daemon.command import main
+from libs.deis_daemon import main
 
 main()

@@ -41,6 +41,12 @@ USUAL = {records.name_of(number): records.RELEASES for number in range(records.A
 MANY, FEW = "many", "few"
 LONG = {MANY: 10_000, FEW: 100}
 REPEATS = 30
+PROGRAM = """
+from libs.deis_daemon import do_without_rich
+do_without_rich()
+from tests.bench.controller_process import main
+main()
+"""  # what `deis-daemon controller` does
 
 
 class Server:
@@ -99,7 +105,7 @@ async def a_controller(etcd: EtcdServer, releases: Mapping[str, int]) -> AsyncIt
         "DEIS_CONTROLLER_PORT": str(port),
         "DEIS_LOG_LEVEL": "warning",
     }
-    command = (sys.executable, "-m", "tests.bench.controller_process", json.dumps(releases))
+    command = (sys.executable, "-c", PROGRAM, json.dumps(releases))
     child = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environment})
     try:
         process = psutil.Process(child.pid)

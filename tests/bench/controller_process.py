@@ -75,7 +75,8 @@ async def be_the_controller(releases: Mapping[str, int]) -> None:
         await control(daemon, settings, store, Engine(releases), client)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """As `deis-daemon` does it."""
     memory.share_one_arena()
     logs.configure(Settings().log_level, "console")
     uvloop.run(be_the_controller(json.loads(sys.argv[1])))
