@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from sys import intern
 
 from libs.engine.engine import Identity, InstanceSpec
 
@@ -59,19 +60,19 @@ def labels(spec: InstanceSpec, platform: str) -> dict[str, str]:
 
 
 def read(found: Mapping[str, str]) -> Labelled:
-    """Who the bearer of these labels is; raises `BadLabels`."""
+    """Who the bearer of these labels is; raises `BadLabels`. What many bear alike is held once."""
     return Labelled(
         identity=Identity(
             id=_text(found, "instance"),
-            app=_text(found, "app"),
-            app_uuid=_text(found, "app-uuid"),
-            type=_text(found, "type"),
+            app=intern(_text(found, "app")),
+            app_uuid=intern(_text(found, "app-uuid")),
+            type=intern(_text(found, "type")),
             number=_number(found, "number"),
             release=_number(found, "release"),
             generation=_number(found, "generation") if PREFIX + "generation" in found else 0,
         ),
         port=_port(found) if PREFIX + "port" in found else None,
-        checks=found.get(PREFIX + "checks", ""),
+        checks=intern(found.get(PREFIX + "checks", "")),
         memory=_number(found, "memory") if PREFIX + "memory" in found else None,
         once=found.get(PREFIX + "once") == "true",
         until=_moment(found, "until") if PREFIX + "until" in found else None,

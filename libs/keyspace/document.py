@@ -23,7 +23,8 @@ class BadRecord(ValueError):
 class Part(BaseModel):
     """A piece of a record: frozen, and unknown fields survive a read-modify-write."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    # pydantic would hold on to 16,384 of the texts that it read last; few of them come again, but the fields' names
+    model_config = ConfigDict(frozen=True, extra="allow", cache_strings="keys")
 
     def changed(self, **fields: Any) -> Self:
         """A validated copy with some fields replaced; the others, unknown ones too, are kept."""

@@ -63,7 +63,8 @@ class Collection(Generic[D]):
         head, parts = key[: len(self.path) + 1], key[len(self.path) + 1 :].split("/")
         if head != self.path + "/" or len(parts) != len(self.components) or not all(parts):
             raise BadKey(f"{key!r} is not {self.path}/{'/'.join(self.components)}")
-        found = tuple(intern(unquote(part)) for part in parts)  # the same ones stand in many keys
+        *shared, own = map(unquote, parts)
+        found = (*map(intern, shared), own)  # all but the last one stand in many keys
         if self.key(*found) != key:
             raise BadKey(f"{key!r} is not written as its components are: {self.key(*found)!r}")
         return found

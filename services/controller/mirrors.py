@@ -43,7 +43,7 @@ class Mirrors:
             log_ends=Mirror(store, keyspace.log_ends),
             nodes=Mirror(store, keyspace.nodes),
             builds=Mirror(store, keyspace.builds, recent=RECENT),
-            releases=Mirror(store, keyspace.releases, recent=4 * RECENT),  # a page and more
+            releases=Mirror(store, keyspace.releases, recent=2 * RECENT),  # a page and more
             outlines=Outlines(rollouts),
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 
 from libs.keyspace.records import Alarm, Rollout
@@ -21,7 +20,7 @@ class Outline:
     phase: Phase
     reason: str
     waiting: str
-    succeeded: datetime | None
+    succeeded: bool
     alarms: Mapping[str, Alarm]
     intent: int
     epoch: int
@@ -53,7 +52,7 @@ def outline(rollout: Rollout) -> Outline:
         phase=rollout.phase,
         reason=rollout.reason,
         waiting=rollout.waiting,
-        succeeded=rollout.succeeded,
+        succeeded=rollout.succeeded is not None,
         alarms=rollout.alarms or NONE,
         intent=rollout.intent,
         epoch=rollout.epoch,

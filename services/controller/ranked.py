@@ -68,7 +68,7 @@ def by_number(parts: tuple[str, ...], release: Release) -> Place | None:
 
 def by_age(parts: tuple[str, ...], build: Build) -> Place:
     """A build's: its app's uuid, and when it was made."""
-    return parts[0], (build.created, parts[1])
+    return parts[0], (build.created.timestamp(), parts[1])
 
 
 def by_name(parts: tuple[str, ...], domain: Domain) -> Place:

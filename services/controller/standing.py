@@ -48,4 +48,4 @@ def standing(
 
 def is_out(rollout: Rollout | Outline | None) -> bool:
     """It ran as it was wanted, once at least."""
-    return rollout is not None and (rollout.phase == "done" or rollout.succeeded is not None)
+    return rollout is not None and (rollout.phase == "done" or bool(rollout.succeeded))

@@ -7,6 +7,7 @@ import secrets
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from sys import intern
 
 from libs.engine import Identity
 from libs.engine import Instance as Container
@@ -103,8 +104,8 @@ def containers(app: str, release: int) -> Iterator[Container]:
     """The same instances as the engine has them."""
     for number, one in enumerate(ids_of(app, release), 1):
         record = _instance(app, release, number, one)
-        identity = Identity(one, app, uuid_of(app), "web", number, release)
-        checks = CHECKS.model_dump_json(exclude_none=True)
+        identity = Identity(one, app, intern(uuid_of(app)), "web", number, release)  # held once each, as labels are
+        checks = intern(CHECKS.model_dump_json(exclude_none=True))
         yield Container(
             identity, record.name, "running", record.address, 5000, checks, image=IMAGE, started=record.started
         )
