@@ -32,7 +32,7 @@ class Wanted:
         self._retiring = Mirror(store, keys.retiring)
         self._apps = Mirror(store, keys.apps)
         self._domains = Mirror(store, keys.domains)
-        self._rollouts = Mirror(store, keys.rollouts)
+        self._rollouts = Mirror(store, keys.rollouts, recent=4)  # each is looked at as it changes
         self._controllers = Mirror(store, keys.mesh, "controller")
         self._claims = Claims()
         self._everything = True
