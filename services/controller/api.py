@@ -17,6 +17,7 @@ from services.controller.body import read_whole
 from services.controller.controller import Call, Controller, Route
 from services.controller.errors import BadRequest, NotAuthenticated, VersionMismatch, error_table
 from services.controller.resources import ALL
+from services.controller.run_output import LEFT_OUT
 
 API_VERSION = "1.7"  # v1.13's, which this is; its clients warn about any other
 PLATFORM_VERSION = version("deis")
@@ -27,7 +28,8 @@ VERSION_HEADERS = {
     "X_DEIS_API_VERSION": API_VERSION,
     "X_DEIS_PLATFORM_VERSION": PLATFORM_VERSION,
 }
-EXPOSED = ", ".join((*VERSION_HEADERS, "Deis-Release", "X-Deis-Release", "X-Request-Id", "Location", "Retry-After"))
+TOLD_HEADERS = ("Deis-Release", "X-Deis-Release", LEFT_OUT, "X-Request-Id", "Location", "Retry-After")
+EXPOSED = ", ".join((*VERSION_HEADERS, *TOLD_HEADERS))
 ANY_METHOD = "DELETE, GET, HEAD, OPTIONS, POST"
 METADATA: dict[str, JsonValue] = {
     "name": "Deis",

@@ -23,7 +23,7 @@ from libs.engine import (
     Logs,
 )
 from services.controller.errors import BadRequest, RunFailed
-from services.controller.run_output import MOST_PIECES, RunOutput
+from services.controller.run_output import RunOutput
 from services.controller.run_spec import SHELL, has_no_shell
 
 log = structlog.get_logger("running")
@@ -31,7 +31,7 @@ log = structlog.get_logger("running")
 T = TypeVar("T")
 
 CALL_SECONDS = 60.0  # for the engine to answer a verb, beside what it has to wait for
-READ_SECONDS = 60.0  # for reading the output of one that ended
+READ_SECONDS = 120.0  # for reading the output of one that ended: engines keep some 100 MB, or three million lines
 LONGEST_PAUSE = 2.0  # seconds between two attempts at an engine that does not answer
 
 
@@ -73,7 +73,7 @@ class OneOff:
             raise RunFailed(f"The engine did not see its end ({found.state}): nobody knows how it ended")
         return found
 
-    async def output(self) -> str:
+    async def output(self) -> RunOutput:
         """What it wrote, once it ended. Raises `RunFailed` where that cannot be read in time."""
         try:
             async with asyncio.timeout(READ_SECONDS):
@@ -106,12 +106,12 @@ class OneOff:
         except (EngineError, TimeoutError) as error:
             log.warning("a one-off run is left to the deployer", name=self.name, error=f"{error}")
 
-    async def _read(self) -> str:
+    async def _read(self) -> RunOutput:
         output = RunOutput()
-        async with self._engine.logs(self.name, tail=MOST_PIECES) as pieces:
+        async with self._engine.logs(self.name) as pieces:
             async for piece in pieces:
                 output.add(piece.data)
-        return output.text(whole=output.pieces < MOST_PIECES)
+        return output
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """The engine's answer, once it answers: processes go on without it."""

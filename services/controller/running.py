@@ -22,7 +22,7 @@ from libs.keyspace.records import App
 from services.controller.deployer.deployer import new_id
 from services.controller.deployer.recipe import BadRecipe
 from services.controller.errors import ApiError, BadRequest, NotReady, RunFailed
-from services.controller.events import Events
+from services.controller.events import Events, in_one_line
 from services.controller.one_off import CALL_SECONDS, READ_SECONDS, OneOff, RunEngine
 from services.controller.picture import Picture
 from services.controller.releasing import Base, Releasing
@@ -37,10 +37,14 @@ NO_BUILD = "No build associated with this release to run this command"
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a run ended: its process's own exit code (128 + n where signal n killed it), and what it wrote."""
+    """How a run ended: its process's own exit code (128 + n where signal n killed it), and what it wrote.
+
+    `left_out`: so many bytes of its beginning, at least, are not in `output`.
+    """
 
     code: int
     output: str
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +175,14 @@ class Running:
         assert ended.exit_code is not None
         try:
             async with self._reading:
-                output = await run.output()
+                written = await run.output()
         except RunFailed as error:
             raise RunFailed(f"It ended with exit code {ended.exit_code}, but {error}; see the app's log.") from error
+        output = written.text()
         if "out of memory" in ended.reason:
             limit = f" (its limit is {ended.memory} bytes)" if ended.memory else ""
             output = with_note(output, f"a process of {order.title} was killed: out of memory{limit}")
-        return Ran(ended.exit_code, output)
+        return Ran(ended.exit_code, output, written.cut)
 
     async def _overdue(self, order: Order, run: OneOff | None) -> RunFailed:
         """What the answer is when its time is over: it is stopped."""
@@ -203,7 +208,7 @@ class Running:
     async def _tell(self, order: Order, message: str) -> None:
         release = order.base.app.document.release
         log.info("one-off run", app=order.app.id, run=order.title, by=order.by)
-        await self._events.record(order.app, "run", order.by, message, release=release)
+        await self._events.record(order.app, "run", order.by, in_one_line(message), release=release)
 
 
 def _settle(outcome: asyncio.Future[Ran | ApiError], found: Ran | ApiError) -> None:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pydantic import ConfigDict, RootModel
 
 from libs.client.api.apps import app_path
 from libs.client.api.connection import Connection
 
+LEFT_OUT = "Deis-Run-Left-Out"  # a header: how many bytes of the beginning are missing; the first line says so, too
+NOTICE = "[deis: the first "
 
-class Ran(RootModel[tuple[int, str]]):
-    """How a command ended."""
+
+class Ended(RootModel[tuple[int, str]]):
+    """Version 1's answer: the exit code and the output."""
 
     model_config = ConfigDict(frozen=True)
 
-    @property
-    def exit_code(self) -> int:
-        """The command's own; 128 + n where signal n killed it."""
-        return self.root[0]
 
-    @property
-    def output(self) -> str:
-        """What it wrote, to either stream."""
-        return self.root[1]
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended, and what it wrote, to either stream."""
+
+    exit_code: int  # its own; 128 + n where signal n killed it
+    output: str
+    left_out: int = 0  # so many bytes of the beginning, at least, are missing
 
 
 class Runs:
@@ -33,4 +37,10 @@ class Runs:
     async def run(self, app: str, command: str) -> Ran:
         """Run a command line; returns when it ended. Never sent twice: nobody knows what a second run would do."""
         body = {"command": command}
-        return (await self._connection.post(app_path(app, "run"), body, patient=True)).read(Ran)
+        reply = await self._connection.post(app_path(app, "run"), body, patient=True)
+        code, output = reply.read(Ended).root
+        missing = reply.headers.get(LEFT_OUT, "")
+        if not missing.isdecimal():
+            return Ran(code, output)
+        first, _, rest = output.partition("\n")
+        return Ran(code, rest if first.startswith(NOTICE) else output, int(missing))

@@ -29,6 +29,9 @@ def run(
 
     All behind the first word that is no option belongs to the command, but for `-a APP`; behind `--` that does, too.
     Quote what the shell there is to read, as in `deis run 'ls $HOME | wc -l'`.
+
+    What the command wrote is printed when it has ended. Of more than 4 MiB the end alone is, and standard error says
+    how much is missing: what must be whole, let the command send elsewhere.
     """
     call = present(context)
     name, line = call.app(app), " ".join(command)
@@ -45,9 +48,15 @@ def run(
     )
     ran = call.ask(question, note=goes_on)
     if json:
-        call.screen.json({"exit_code": ran.exit_code, "output": ran.output})
+        left_out = {"left_out": ran.left_out} if ran.left_out else {}
+        call.screen.json({"exit_code": ran.exit_code, "output": ran.output, **left_out})
     else:
         call.screen.output(ran.output)
+    if ran.left_out:
+        call.screen.warn(
+            f"The output is not whole: at least its first {ran.left_out} bytes are missing, as its last 4 MiB alone are"
+            f" told.\n`deis logs -a {name}` may have more; what must be whole, let the command send elsewhere."
+        )
     return ran.exit_code if 0 <= ran.exit_code <= LAST_EXIT_STATUS else LAST_EXIT_STATUS
 
 

@@ -7,6 +7,7 @@ from aiohttp import web
 from libs.web import as_json
 from services.controller.controller import Call, Resource, Route
 from services.controller.fields import Fields
+from services.controller.run_output import LEFT_OUT
 from services.controller.run_spec import LONGEST_COMMAND
 
 
@@ -24,4 +25,4 @@ class RunResource(Resource):
         command = fields.text("command", longest=LONGEST_COMMAND)
         fields.check()
         ran = await self._c.running.run(app, call.user.username, command)
-        return as_json([ran.code, ran.output])
+        return as_json([ran.code, ran.output], headers={LEFT_OUT: str(ran.left_out)} if ran.left_out else None)

@@ -65,6 +65,20 @@ async def test_for_programs_it_is_one_document_and_the_same_exit_status(paper: D
     assert json.loads(told.out) == {"exit_code": 3, "output": "ran exit 3\n"}
 
 
+async def test_what_is_missing_of_a_long_output_is_said_beside_it(paper: Deis, stand_in: StandIn) -> None:
+    answer = [3, "[deis: the first 1234 bytes of the output were left out]\nend\n"]
+    headers = {**VERSIONS, "Deis-Run-Left-Out": "1234"}
+    stand_in.answers["POST /v1/apps/paper/run"] = says(200, answer, headers=headers)
+    told = await paper("run", "dump", status=3)
+    assert told.out == "Running 'dump'...\nend\n"
+    assert told.err.startswith("The output is not whole: at least its first 1234 bytes are missing")
+    told = await paper("run", "--json", "dump", status=3)
+    assert json.loads(told.out) == {"exit_code": 3, "output": "end\n", "left_out": 1234}
+    assert "not whole" in told.err
+    stand_in.answers["POST /v1/apps/paper/run"] = says(200, answer, headers=VERSIONS)
+    assert (await paper("run", "dump", status=3)).out == f"Running 'dump'...\n{answer[1]}"
+
+
 async def test_output_passes_through_a_pipe_as_it_is(paper: Deis, stand_in: StandIn) -> None:
     wild = "\x1b[31mred\x1b[0m\r\x07 grün without an end"
     stand_in.answers["POST /v1/apps/paper/run"] = says(200, [0, wild], headers=VERSIONS)

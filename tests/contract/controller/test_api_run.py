@@ -15,6 +15,7 @@ from libs.keyspace.document import now
 from libs.keyspace.records import LogEnd
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
+from services.controller.run_output import MOST
 from services.controller.run_spec import SHELL, WRAPPER
 from services.publisher.census import as_record
 from tests.support.api import Answer, Api, Client, running_api
@@ -182,6 +183,17 @@ async def test_an_image_without_a_shell_is_told(api: Api, admin: Client, built: 
     answer = await admin("POST", f"{built}/run", {"command": "true"})
     assert answer.line == "400 BAD REQUEST"
     assert answer.json["detail"].startswith("The image has no shell (/bin/sh), and a command needs one to be run: OCI")
+
+
+async def test_what_is_missing_of_a_long_output_is_told_in_a_header_too(api: Api, admin: Client, built: str) -> None:
+    answer = await ended(api, admin, built, code=0, said=b"x" * 99 + b"\n")
+    assert "Deis-Run-Left-Out" not in answer.headers
+    answer = await ended(api, admin, built, code=0, said=b"y" * MOST + b"the end\n")
+    assert answer.headers["Deis-Run-Left-Out"] == "8"
+    code, output = answer.json
+    first, _, rest = output.partition("\n")
+    assert (code, first) == (0, "[deis: the first 8 bytes of the output were left out]")
+    assert rest == "y" * (MOST - 8) + "the end\n"
 
 
 async def test_an_image_that_cannot_be_had_is_told(api: Api, admin: Client, built: str) -> None:
