@@ -7,9 +7,10 @@ from functools import partial
 
 from libs.keyspace import BadKey, Keyspace
 from libs.keyspace.document import now
-from libs.keyspace.records import User
+from libs.keyspace.records import EventToken, User
 from libs.store import Store
 from libs.store.shelf import Shelf
+from services.controller.asker import shows
 from services.controller.directory_logins import DirectoryLogins, is_of_directory
 from services.controller.errors import BadFields, BadRequest, Forbidden, NotAuthenticated, NotFound
 from services.controller.events import Events
@@ -72,6 +73,7 @@ class Accounts:
         if held.token.created < user.date_joined:
             raise NotAuthenticated("Invalid token")  # it was an earlier account's of the same name
         self.tokens.used(held)
+        shows(username, EventToken(id=held.id, name=held.token.name) if held.token.name else None)
         return user
 
     async def find(self, username: str) -> User | None:

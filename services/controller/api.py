@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import nullcontext
+from functools import partial
 from importlib.metadata import version
 
 from aiohttp import HttpVersion11, web
@@ -13,7 +14,9 @@ from pydantic import JsonValue
 
 from libs.keyspace.records import User
 from libs.web import application, as_json
+from services.controller.asker import asked
 from services.controller.body import read_whole
+from services.controller.clients import Clients
 from services.controller.controller import Call, Controller, Route
 from services.controller.errors import BadRequest, NotAuthenticated, VersionMismatch, error_table
 from services.controller.resources import ALL
@@ -43,6 +46,7 @@ METADATA: dict[str, JsonValue] = {
 def api(controller: Controller, registry: CollectorRegistry) -> web.Application:
     """The application that serves every resource."""
     declared = routes(controller)
+    clients = Clients(controller.settings, controller.picture)
     open_paths = frozenset(route.path for route in declared if route.open)
     slashed = frozenset((route.method, route.path) for route in declared if route.slash)
     app = application(
@@ -54,7 +58,7 @@ def api(controller: Controller, registry: CollectorRegistry) -> web.Application:
         middlewares=[_versions, _preflights, _methods(controller, open_paths, slashed)],
     )
     app.on_response_prepare.append(_dress)
-    add_routes(app, controller, declared)
+    add_routes(app, controller, declared, clients)
     return app
 
 
@@ -63,10 +67,10 @@ def routes(controller: Controller) -> list[Route]:
     return [route for resource in ALL for route in resource(controller).routes()]
 
 
-def add_routes(app: web.Application, controller: Controller, declared: Iterable[Route]) -> None:
+def add_routes(app: web.Application, controller: Controller, declared: Iterable[Route], clients: Clients) -> None:
     """Put the routes up, with and without a final slash; what answers GET answers HEAD too."""
     for route in declared:
-        handler = _handler(controller, route)
+        handler = _handler(controller, route, clients)
         for path in (route.path + "/",) if route.slash else (route.path, route.path + "/"):
             for method in (route.method, "HEAD") if route.method == "GET" else (route.method,):
                 app.router.add_route(method, path, handler, expect_handler=_expected)
@@ -79,12 +83,18 @@ async def _expected(request: web.Request) -> None:
         request.writer.output_size = 0  # it is no part of the answer
 
 
-def _handler(controller: Controller, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _handler(
+    controller: Controller, route: Route, clients: Clients
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         if not _is_api(request):
             return await route.handle(Call(request, None))
         _refuse_bad_host(request)
         controller.picture.require()
+        with asked(partial(clients.address, request)):
+            return await answer(request)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
         call = Call(request, await _sender(controller, request, open_=route.open))
         if call.sender is not None and request.method != "GET" and not request.content.is_eof():
             await read_whole(request)  # which may take minutes, in which the sender can have lost every right

@@ -12,6 +12,7 @@ from libs.keyspace.document import now
 from libs.keyspace.records import App, Event
 from libs.store import Store, StoreUnavailable
 from libs.store.shelf import Shelf
+from services.controller.asker import token_of
 
 KEPT = 200
 SLACK = 20  # trimmed only once so many are over, so that most writes are one put
@@ -38,8 +39,8 @@ class Events:
         self._shelf = Shelf(store, keyspace.events)
 
     async def record(self, app: App, kind: str, by: str, message: str, *, release: int | None = None) -> None:
-        """Write one event of `app`. `by` is a user's name, or the daemon that saw it."""
-        event = Event(app=app.id, kind=kind, by=by, message=message, release=release, at=now())
+        """Write one event of `app`. `by`: a user, whose named token it tells of too, or the daemon that saw it."""
+        event = Event(app=app.id, kind=kind, by=by, message=message, release=release, token=token_of(by), at=now())
         try:
             await self._shelf.create(event, app.uuid, event_id())
             await self._trim(app.uuid)

@@ -180,6 +180,7 @@ def of_event(id_: str, event: Event) -> Shape:
         "app": event.app,
         "kind": event.kind,
         "by": event.by,
+        "token": None if event.token is None else {"id": event.token.id, "name": event.token.name},
         "message": event.message,
         "release": None if event.release is None else f"v{event.release}",
         "created": date(event.at),

@@ -7,6 +7,13 @@ from libs.client.api.apps import app_path
 from libs.client.api.connection import Connection
 
 
+class EventToken(Answer):
+    """The named token by which it was done."""
+
+    id: str = ""
+    name: str = ""
+
+
 class Event(Answer):
     """Something that happened to an app."""
 
@@ -14,9 +21,15 @@ class Event(Answer):
     app: str = ""
     kind: str = ""
     by: str = ""
+    token: EventToken | None = None
     message: str = ""
     release: str | None = None
     created: str = ""
+
+    @property
+    def who(self) -> str:
+        """The user, with the name of the token that was shown."""
+        return f"{self.by} (token {self.token.name})" if self.token else self.by
 
 
 class Events:

@@ -246,7 +246,7 @@ def events(context: typer.Context, app: AppOption = None, limit: LimitOption = N
         call.screen.json(page.as_json())
         return
     call.screen.heading(f"{name} Events", note=shown(page))
-    rows = [(event.created, event.kind, event.by, "; ".join(event.message.splitlines())) for event in page.results]
+    rows = [(event.created, event.kind, event.who, "; ".join(event.message.splitlines())) for event in page.results]
     call.screen.rows(("when", "what", "who", "message"), rows)
 
 

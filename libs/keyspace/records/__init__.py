@@ -10,6 +10,7 @@ from libs.keyspace.records.intent import (
     Config,
     Domain,
     Event,
+    EventToken,
     PlatformSetting,
     Release,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "Config",
     "Domain",
     "Event",
+    "EventToken",
     "Evidence",
     "ExecAction",
     "Health",

@@ -117,6 +117,13 @@ class Domain(Document):
     created: datetime
 
 
+class EventToken(Part):
+    """The named token that the request showed which did something."""
+
+    id: str
+    name: str
+
+
 class Event(Document):
     """Something that happened to an app, under `events/<app uuid>/<id>`; ids sort by time."""
 
@@ -125,4 +132,5 @@ class Event(Document):
     by: str  # a user, or the daemon that saw it
     message: str
     release: int | None = None
+    token: EventToken | None = None
     at: datetime

@@ -7,7 +7,7 @@ from aiohttp import web
 from libs.web import as_json
 from services.controller import shapes
 from services.controller.access import require_superuser
-from services.controller.addresses import client_address, networks, parsed
+from services.controller.clients import Clients
 from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.fields import Fields
 
@@ -17,7 +17,7 @@ class AccountResource(Resource):
 
     def __init__(self, controller: Controller) -> None:
         super().__init__(controller)
-        self._trusted = networks(controller.settings.router_trusted)
+        self._clients = Clients(controller.settings, controller.picture)
 
     def routes(self) -> list[Route]:
         """Its routes."""
@@ -36,11 +36,11 @@ class AccountResource(Resource):
 
     async def login(self, call: Call) -> web.Response:
         """A token for a name and its password."""
-        return as_json({"token": await self._c.accounts.login(await call.body(), self._client(call))})
+        return as_json({"token": await self._c.accounts.login(await call.body(), self._clients.address(call.request))})
 
     async def set_password(self, call: Call) -> web.Response:
         """Another password."""
-        await self._c.accounts.set_password(await call.body(), call.user, self._client(call))
+        await self._c.accounts.set_password(await call.body(), call.user, self._clients.address(call.request))
         return as_json({"status": "password set"})
 
     async def whoami(self, call: Call) -> web.Response:
@@ -56,10 +56,3 @@ class AccountResource(Resource):
             require_superuser(call.user)
         await self._c.accounts.leaving.cancel(username, call.user.username)
         return web.Response(status=204)
-
-    def _client(self, call: Call) -> str:
-        """The address that a request comes from."""
-        addresses = [node.address for _, node in self._c.picture.nodes.mirror.items()]
-        hosts = {str(parsed(address)) for address in (self._c.settings.node_address, *addresses)}
-        forwarded = call.request.headers.getall("X-Forwarded-For", [])
-        return client_address(call.request.remote or "", forwarded, hosts, self._trusted)

@@ -11,13 +11,15 @@ from libs.web import as_json
 from services.controller import shapes
 from services.controller.access import require_superuser
 from services.controller.accounts import UNKNOWN
+from services.controller.asker import token_of
 from services.controller.controller import Call, Resource, Route
-from services.controller.errors import NotAuthenticated, NotFound
+from services.controller.errors import Forbidden, NotAuthenticated, NotFound
 from services.controller.fields import Body, Fields
 from services.controller.pages import paginated
 from services.controller.tokens import hash_of, token_in
 
 LONGEST_NAME = 64
+FOR_PROGRAMS = "A named token is for programs: it makes and ends no tokens; log in."
 CURRENT = "current"  # in an id's place: the token that the request shows
 
 
@@ -41,6 +43,7 @@ class TokensResource(Resource):
 
     async def make(self, call: Call) -> web.Response:
         """A named token beside the others; without a name a new one that ends all the others, as in v1."""
+        _refuse_program(call)
         body = await call.body()
         if "name" in body:
             return await self._make_named(call, body)
@@ -79,6 +82,8 @@ class TokensResource(Resource):
             await tokens.end(_hash(call))
             return web.Response(status=204)
         held = tokens.by_id(id_)
+        if held is None or held.sha256 != _hash(call):
+            _refuse_program(call)
         if held is None or not (call.user.is_superuser or held.token.username == call.user.username):
             raise NotFound
         await tokens.end(held.sha256)
@@ -93,6 +98,12 @@ class TokensResource(Resource):
         if user is None:
             raise NotFound
         return user
+
+
+def _refuse_program(call: Call) -> None:
+    """Raise `Forbidden` for who shows a named token: else ending one that leaked would not end what it made."""
+    if token_of(call.user.username) is not None:
+        raise Forbidden(FOR_PROGRAMS)
 
 
 def _hash(call: Call) -> str:

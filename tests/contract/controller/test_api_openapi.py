@@ -56,7 +56,7 @@ def test_what_any_request_may_meet_is_told_of_each_operation() -> None:
 
 def test_what_the_contract_does_not_say_is_found() -> None:
     """The checker itself: a field too many, one too few, and a bad one inside a page."""
-    event = {"id": "1", "app": "a", "kind": "k", "by": "b", "message": "m", "release": None}
+    event = {"id": "1", "app": "a", "kind": "k", "by": "b", "token": None, "message": "m", "release": None}
     page = {"count": 1, "next": None, "previous": None}
     schema = {"$ref": "#/components/schemas/Events"}
     good = {**page, "results": [{**event, "created": "2030-01-01T00:00:00UTC"}]}
