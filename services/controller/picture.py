@@ -7,19 +7,19 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from libs.keyspace import Document, Keyspace
-from libs.keyspace.records import Build, Domain, Instance, Release, Rollout
+from libs.keyspace.records import App, Build, Domain, Instance, Release, Rollout
 from libs.store import Store
-from libs.store.mirror import Mirror
+from libs.store.mirror import Mirror, Moved
 from services.controller.errors import NotReady
 from services.controller.mirrors import RECENT, Mirrors
 from services.controller.outlines import Outline
+from services.controller.process_types import fitted
 from services.controller.ranked import Population, Ranked, by_age, by_name, by_number
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
 
 CATCHES_UP = 2.0  # seconds that a read waits for its own write at most
-BUILDS_AT_HAND = 2048  # of releases that apps were asked for
 STALE_AFTER = 5.0  # seconds without a standing watch before reads are refused
 
 
@@ -82,8 +82,9 @@ class Picture:
         self._builds = Ranked(self.builds.mirror, by_age, lambda app, rank: self.builds.mirror.get(app, rank[1]))
         self._domains = Ranked(self.domains.mirror, by_name, lambda _, fqdn: self.domains.mirror.get(fqdn))
         self._instances = Population(self.instances.mirror)
-        self._wanted: dict[tuple[str, int], Build] = {}  # by app uuid and release, while no release changes
-        self.releases.mirror.on_change(lambda _: self._wanted.clear())
+        self._structures: dict[str, Mapping[str, int]] = {}  # by app uuid, while the app and its releases are the same
+        self.releases.mirror.on_change(self._releases_moved)
+        self.apps.mirror.on_change(self._apps_moved)
         self.apps.mirror.on_change(lambda _: self.rollouts.ring())  # who waits for a rollout goes by both
         self._stale_since: float | None = None
 
@@ -117,15 +118,28 @@ class Picture:
 
     def build(self, app_uuid: str, number: int) -> Build | None:
         """The build of one release of an app."""
-        if (found := self._wanted.get((app_uuid, number))) is not None:
-            return found
         release = self.release(app_uuid, number)
-        build = self.builds.mirror.get(app_uuid, release.build) if release and release.build else None
-        if build is not None:
-            if len(self._wanted) >= BUILDS_AT_HAND:
-                self._wanted.clear()
-            self._wanted[app_uuid, number] = build
-        return build
+        return self.builds.mirror.get(app_uuid, release.build) if release and release.build else None
+
+    def structure_of(self, app: App) -> Mapping[str, int]:
+        """What of an app's formation runs: that which its release's build has; all of it where there is no build."""
+        if (found := self._structures.get(app.uuid)) is not None:
+            return found
+        build = self.build(app.uuid, app.release)
+        if build is None:
+            return app.formation
+        fits = fitted(app.formation, build)
+        found = self._structures[app.uuid] = app.formation if fits == app.formation else fits
+        return found
+
+    def _releases_moved(self, moves: Sequence[Moved[Release]]) -> None:
+        if self._structures:
+            for move in moves:
+                self._structures.pop(move.parts[0], None)
+
+    def _apps_moved(self, moves: Sequence[Moved[App]]) -> None:
+        for app in (app for move in moves for app in (move.old, move.new) if app is not None):
+            self._structures.pop(app.uuid, None)
 
     def releases_of(self, app_uuid: str, upto: int | None = None) -> Sequence[Release]:
         """An app's releases, newest first, from this number on; each is read when it is looked at."""

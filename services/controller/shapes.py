@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from libs.keyspace.records import App, Build, Cert, Config, Domain, Event, Release, SshKey, User
-from services.controller.process_types import fitted
 from services.controller.processes import Process
 from services.controller.standing import Standing
 from services.controller.tokens import Held
@@ -55,14 +54,14 @@ def of_token(held: Held, *, shown: str) -> Shape:
     }
 
 
-def of_app(app: App, domain: str, build: Build | None) -> Shape:
-    """An app; `domain` is the platform's. With a build its structure is what that one runs."""
+def of_app(app: App, domain: str, structure: Mapping[str, int]) -> Shape:
+    """An app; `domain` is the platform's, `structure` what of the app's formation its build runs."""
     return {
         "uuid": app.uuid,
         "id": app.id,
         "owner": app.owner,
         "url": f"{app.id}.{domain}",
-        "structure": {**(fitted(app.formation, build) if build else app.formation)},
+        "structure": dict(structure),
         "created": date(app.created),
         "updated": date(app.updated),
     }

@@ -12,7 +12,7 @@ from libs.keyspace.records import App, Config, Release
 from libs.store import StaleRevision
 from libs.store.shelf import Shelf
 from libs.web import as_json
-from services.controller import course, shapes
+from services.controller import audit, course, shapes
 from services.controller.access import may_own, may_see
 from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import BadFields, Forbidden, NotFound
@@ -65,6 +65,7 @@ class AppsResource(Resource):
             if not self._claimed(name) and (app := await self._try(name, call.user.username, structure)):
                 await self._c.accounts.undo_if_gone(call.user, partial(self._begin_to_destroy, app))
                 await self._c.events.record(app, "created", app.owner, initial(app.owner), release=1)
+                audit.note("app created", by=app.owner, app=app.id)
                 location = str(call.request.url.with_path(f"/v1/apps/{app.id}").with_query(None))
                 return as_json(self._shape(app), status=201, headers={"Location": location})
         raise BadFields(id=UNIQUE)
@@ -123,6 +124,7 @@ class AppsResource(Resource):
         if not await self._c.accounts.still(heir):
             await self._hand_over(app, app.owner)
             raise NotFound
+        audit.note("app transferred", by=call.user.username, whom=owner, app=app.id, former_owner=app.owner)
         await self._c.events.record(app, "transferred", call.user.username, f"{call.user.username} gave it to {owner}")
         return web.Response()
 
@@ -142,6 +144,8 @@ class AppsResource(Resource):
         """Destroy the app; the answer comes when nothing of it is left."""
         app = self._c.app(call)
         found = await self._begin_to_destroy(app)
+        if found:
+            audit.note("app destroyed", by=call.user.username, app=app.id, owner=app.owner)
 
         async def answer() -> web.Response:
             if found:
@@ -172,8 +176,7 @@ class AppsResource(Resource):
 
     def _shape(self, app: App) -> shapes.Shape:
         picture = self._c.picture
-        build = picture.build(app.uuid, app.release)
         rollout = picture.outlines_of(app.uuid).get(app.release)
         release = picture.release(app.uuid, app.release) if rollout is None else None
         under_way = course.of_app(course.stage(app, release, rollout), app.release, rollout)
-        return {**shapes.of_app(app, self._c.settings.domain, build), **under_way}
+        return {**shapes.of_app(app, self._c.settings.domain, picture.structure_of(app)), **under_way}

@@ -61,3 +61,15 @@ async def test_a_daemon_ends_cleanly_when_asked_to(tmp_path: Path) -> None:
             await process.wait()
     assert b"stopping" in rest
     assert b"Traceback" not in rest
+
+
+async def test_a_daemon_does_not_carry_what_only_the_command_needs() -> None:
+    """The daemon's own modules, imported as `deis-daemon` imports them."""
+    program = (
+        "import sys; from libs.deis_daemon import do_without_rich; do_without_rich(); import libs.daemon.command;"
+        "print([name for name in sys.modules if name.startswith(('pygments', 'rich.', 'typer'))])"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(60):
+        told, _ = await process.communicate()
+    assert (told, process.returncode) == (b"[]\n", 0)
