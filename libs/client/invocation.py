@@ -16,7 +16,7 @@ from libs.client.api.controller import controller_host
 from libs.client.api.errors import ClientError, Forbidden, NotAuthenticated, NotFound
 from libs.client.errors import BadArgument, Interrupted
 from libs.client.git import Repository, remote_app
-from libs.client.profile import Profile, Profiles, profile_path
+from libs.client.profile import Profile, Profiles, given_profile, profile_path
 from libs.client.prompts import Prompts
 from libs.client.screen import Screen
 
@@ -73,6 +73,11 @@ async def say_who_may(client: Client, refused: Forbidden, username: str) -> None
         refused.add_note(f"The app {refused.app} is {owner}'s: only {owner} or an administrator may do this.")
 
 
+async def whose_token(client: Client) -> str:
+    """The name of the user in whose name is asked."""
+    return (await client.auth.whoami()).username
+
+
 def version() -> str:
     """The version of this command."""
     from importlib import metadata  # noqa: PLC0415 - takes a fortieth of a second
@@ -96,8 +101,16 @@ class Invocation:
         return Repository(self.directory)
 
     def profile(self) -> Profile:
-        """The present login; `NotLoggedIn` without one."""
-        return self.profiles.load()
+        """The present login: DEIS_TOKEN's, else the file's. Errors: `NotLoggedIn`, `BadProfile`, `BadArgument`."""
+        return given_profile(self.environment) or self.profiles.load()
+
+    def is_given(self) -> bool:
+        """Whether the login is DEIS_TOKEN's, of which there is no file."""
+        return given_profile(self.environment) is not None
+
+    def username(self) -> str:
+        """Who is logged in; the controller is asked where only the token is known."""
+        return self.profile().username or self.ask(whose_token)
 
     def limit(self, wanted: int | None) -> int:
         """How many objects a listing asks for: `wanted`, else the profile's."""
@@ -127,7 +140,7 @@ class Invocation:
             try:
                 return await question(client)
             except Forbidden as refused:
-                await say_who_may(client, refused, profile.username)
+                await say_who_may(client, refused, profile.username or "USERNAME")
                 raise
 
         try:
@@ -135,7 +148,8 @@ class Invocation:
                 profile.controller, explained, token=profile.token, ssl_verify=profile.ssl_verify, note=note
             )
         except NotAuthenticated as error:
-            error.add_note(f"(The login is {profile.username}'s at {profile.controller}, from {self.profiles.path}.)")
+            whose = f"{profile.username}'s at {profile.controller}, from {self.profiles.path}"
+            error.add_note(f"(The login is {whose if profile.username else f'DEIS_TOKEN, for {profile.controller}'}.)")
             raise
         except NotFound as error:
             if error.subject == f"app {self.directory.name.lower()}":

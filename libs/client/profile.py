@@ -10,16 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from libs.client.errors import BadProfile, NotLoggedIn
+from libs.client.api.controller import controller_url
+from libs.client.errors import BadArgument, BadProfile, NotLoggedIn
 from libs.client.files import home_of
 
 DEFAULT_LIMIT = 100
+ANSWERS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 NAMES = ("username", "ssl_verify", "controller", "token", "response_limit")
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Who one is, and where. `limit` is how many objects a listing asks for; `rest` is what others keep in the file."""
+    """Who one is, and where. `limit` is how many objects a listing asks for; `rest` is what others keep in the file.
+
+    `username` is empty where only the token is known, as from DEIS_TOKEN.
+    """
 
     username: str
     controller: str
@@ -43,6 +48,28 @@ class Profile:
 def profile_path(environment: Mapping[str, str]) -> Path:
     """The file of the profile that DEIS_PROFILE names, `client` by default."""
     return home_of(environment) / ".deis" / f"{environment.get('DEIS_PROFILE') or 'client'}.json"
+
+
+def parse_verify(text: str, option: str = "--ssl-verify") -> bool:
+    """`true` or `false`; `BadArgument` otherwise."""
+    answer = ANSWERS.get(text.lower())
+    if answer is None:
+        raise BadArgument(f'"{option}={text}" is neither true nor false')
+    return answer
+
+
+def given_profile(environment: Mapping[str, str]) -> Profile | None:
+    """The login that DEIS_CONTROLLER and DEIS_TOKEN stand for, before any file; None where there is no token.
+
+    Errors: `BadArgument`, `InvalidController`.
+    """
+    token, controller = environment.get("DEIS_TOKEN", "").strip(), environment.get("DEIS_CONTROLLER", "")
+    if not token:
+        return None
+    if not controller:
+        raise BadArgument("DEIS_TOKEN is set without DEIS_CONTROLLER, the URL of the controller that it is for")
+    verify = parse_verify(environment.get("DEIS_SSL_VERIFY") or "true", "DEIS_SSL_VERIFY")
+    return Profile("", controller_url(controller), token, verify)
 
 
 def parse_profile(text: str, path: Path) -> Profile:

@@ -37,6 +37,15 @@ class Prompts:
         except EOFError as error:
             raise BadArgument(f"no {question} given: use {option}") from error
 
+    def secret(self, question: str, *, option: str) -> str:
+        """A secret for programs: the first line of a pipe, without a word; asked for where somebody types."""
+        if self._source.isatty():
+            return self.password(question, option=option).strip()
+        found = self._source.readline().strip()
+        if not found:
+            raise BadArgument(f"no {question} came on standard input: use {option}")
+        return found
+
     def new_password(self, question: str, *, option: str) -> str:
         """A secret, typed twice where somebody types; `BadArgument` if the two differ."""
         first = self.password(question, option=option)

@@ -36,6 +36,10 @@ class Auth:
         body = {"username": username, "password": password}
         return (await self._connection.with_token(None).post("/v1/auth/login/", body)).read(Token).token
 
+    async def whoami(self) -> User:
+        """The user whose token is shown."""
+        return (await self._connection.get("/v1/auth/whoami")).read(User)
+
     async def change_password(self, new: str, *, current: str | None = None, username: str | None = None) -> None:
         """A new password for oneself, or, for an administrator, for `username`. Tokens stay as they are."""
         body = {"new_password": new, "password": current, "username": username}

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from libs.client.api.controller import controller_url
-from libs.client.api.errors import ClientError, Conflict, Forbidden, Refused
+from libs.client.api.errors import ClientError, Conflict, Forbidden, NotAuthenticated, Refused
 from libs.client.commands.options import JsonOption
 from libs.client.errors import BadArgument, BadProfile
-from libs.client.invocation import Invocation, present
-from libs.client.profile import Profile
+from libs.client.invocation import Invocation, present, whose_token
+from libs.client.profile import Profile, given_profile, parse_verify
 
 if TYPE_CHECKING:
     from libs.client.api.client import Client
@@ -26,8 +26,8 @@ VerifyOption = Annotated[
     str, typer.Option("--ssl-verify", metavar="true|false", help="Whether the controller's certificate must be valid.")
 ]
 
+BEFORE_THE_FILE = "DEIS_TOKEN is set, and goes before what is logged in: unset it to use the login."
 REVOKING_SECONDS = 2.0  # a logout waits no longer for a controller that may be out of reach
-ANSWERS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def register(  # noqa: PLR0913, PLR0917 - what v1 takes
@@ -61,26 +61,54 @@ def register(  # noqa: PLR0913, PLR0917 - what v1 takes
         return user.username
 
     # Where only administrators may register others, it is the present login that counts, at its own controller alone.
-    present_login = call.profiles.find()
+    present_login = given_profile(call.environment) or call.profiles.find()
     token = present_login.token if present_login and present_login.controller == url else None
     call.screen.line(f"Registered {call.ask_at(url, registering, token=token, ssl_verify=verify)}")
     log_in(call, Profile(username, url, "", verify), password)
 
 
-def login(
+def login(  # noqa: PLR0913, PLR0917 - what v1 takes, and a token
     context: typer.Context,
     controller: ControllerArgument,
     username: UsernameOption = None,
     password: PasswordOption = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token", metavar="TOKEN", help="Keep this token in place of a password's; - reads it from standard input."
+        ),
+    ] = None,
     ssl_verify: VerifyOption = "true",
 ) -> None:
-    """Log in to a controller."""
+    """Log in to a controller.
+
+    Programs need no login: DEIS_CONTROLLER (the URL) and DEIS_TOKEN (of `deis tokens:create NAME`) in the environment
+    go before what was logged in, with DEIS_SSL_VERIFY=false where that is needed.
+    """
     call = present(context)
     url, verify = controller_url(controller), parse_verify(ssl_verify)
+    if token is not None:
+        if username or password:
+            raise BadArgument("give --token alone: it says whose it is")
+        take_token(call, url, token, ssl_verify=verify)
+        return
     call.ask_at(url, greet, ssl_verify=verify)
     username = username or call.prompts.line("username", option="--username")
     password = password or call.prompts.password("password", option="--password")
     log_in(call, Profile(username, url, "", verify), password)
+
+
+def take_token(call: Invocation, url: str, token: str, *, ssl_verify: bool) -> None:
+    """Keep a token that was made before, once the controller has said whose it is."""
+    if token == "-":  # noqa: S105 - standard input
+        token = call.prompts.secret("token", option="--token TOKEN")
+    call.ask_at(url, greet, ssl_verify=ssl_verify)
+    try:
+        username = call.ask_at(url, whose_token, token=token, ssl_verify=ssl_verify)
+    except NotAuthenticated as refused:
+        refused.prefix = "The token is not valid there, and was not kept: "
+        raise
+    keep(call, Profile(username, url, token, ssl_verify))
 
 
 def log_in(call: Invocation, profile: Profile, password: str) -> None:
@@ -90,8 +118,15 @@ def log_in(call: Invocation, profile: Profile, password: str) -> None:
         return await client.auth.login(profile.username, password)
 
     token = call.ask_at(profile.controller, question, ssl_verify=profile.ssl_verify)
-    call.profiles.save(Profile(profile.username, profile.controller, token, profile.ssl_verify))
+    keep(call, replace(profile, token=token))
+
+
+def keep(call: Invocation, profile: Profile) -> None:
+    """Write the login down."""
+    call.profiles.save(profile)
     call.screen.line(f"Logged in as {profile.username}")
+    if call.environment.get("DEIS_TOKEN"):
+        call.screen.warn(BEFORE_THE_FILE)
 
 
 def logout(context: typer.Context) -> None:
@@ -105,6 +140,8 @@ def logout(context: typer.Context) -> None:
         with contextlib.suppress(ClientError, TimeoutError):
             call.ask_at(profile.controller, end_login, token=profile.token, ssl_verify=profile.ssl_verify)
     call.screen.line("Logged out")
+    if call.environment.get("DEIS_TOKEN"):
+        call.screen.warn("DEIS_TOKEN is still set, and is valid still: `deis tokens:revoke` ends it.")
 
 
 async def end_login(client: Client) -> None:
@@ -118,11 +155,11 @@ async def end_login(client: Client) -> None:
 def whoami(context: typer.Context, json: JsonOption = False) -> None:
     """Show who is logged in, and where."""
     call = present(context)
-    profile = call.profile()
+    profile, username = call.profile(), call.username()
     if json:
-        call.screen.json({"username": profile.username, "controller": profile.controller})
+        call.screen.json({"username": username, "controller": profile.controller})
     else:
-        call.screen.line(f"You are {profile.username} at {profile.controller}")
+        call.screen.line(f"You are {username} at {profile.controller}")
 
 
 def passwd(
@@ -163,7 +200,7 @@ def cancel(
     """
     call = present(context)
     profile = call.profile()
-    name = username or profile.username
+    name = username or call.username()
     others = username is not None and password is None
     if not others:
         call.screen.line("Please log in again in order to cancel this account")
@@ -212,6 +249,8 @@ def regenerate(
     if everyone and username:
         raise BadArgument("give --username or --all, not both")
     own = not everyone and username in {None, profile.username}
+    if own and call.is_given():
+        raise BadArgument("DEIS_TOKEN is set, which this would end: unset it, and log in with `deis login` for that")
 
     async def question(client: Client) -> str:
         if everyone:
@@ -233,14 +272,6 @@ def regenerate(
 async def greet(client: Client) -> None:
     """Make sure that a controller answers, before anything secret is typed or sent."""
     await client.connection.greet()
-
-
-def parse_verify(text: str) -> bool:
-    """`true` or `false`; `BadArgument` otherwise."""
-    answer = ANSWERS.get(text.lower())
-    if answer is None:
-        raise BadArgument(f'"--ssl-verify={text}" is neither true nor false')
-    return answer
 
 
 COMMANDS = {

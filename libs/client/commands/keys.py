@@ -34,7 +34,7 @@ def list_(context: typer.Context, limit: LimitOption = None, json: JsonOption = 
     if json:
         call.screen.json(page.as_json())
         return
-    call.screen.heading(f"{call.profile().username} Keys", note=shown(page))
+    call.screen.heading(f"{call.username()} Keys", note=shown(page))
     if call.screen.lively:
         rows = [(key.id, shortened(key.public), key.fingerprint) for key in page.results]
         call.screen.rows(("key", "public", "fingerprint"), rows)

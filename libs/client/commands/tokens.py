@@ -26,7 +26,7 @@ OwnerOption = Annotated[
 def list_(
     context: typer.Context, username: OwnerOption = None, limit: LimitOption = None, json: JsonOption = False
 ) -> None:
-    """List your tokens: of logins, without a name, and of programs."""
+    """List your tokens: of logins, without a name, and of programs. Last uses are written at most once an hour."""
     call = present(context)
     most = call.limit(limit)
 
@@ -37,7 +37,7 @@ def list_(
     if json:
         call.screen.json(page.as_json())
         return
-    call.screen.heading(f"{username or call.profile().username} Tokens", note=shown(page))
+    call.screen.heading(f"{username or call.username()} Tokens", note=shown(page))
     call.screen.rows(("id", "name", "created", "last used", ""), [row(token) for token in page.results])
 
 
@@ -52,7 +52,11 @@ def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, as ci.")],
     json: JsonOption = False,
 ) -> None:
-    """Make a token for a program, which may do what you may. It is shown this once."""
+    """Make a token for a program, which may do what you may, but make and end tokens. It is shown this once.
+
+    The program takes it from its environment, as in `DEIS_CONTROLLER=http://deis.example.com DEIS_TOKEN=… deis ps`, or
+    keeps it: `deis login http://deis.example.com --token -` reads it from standard input.
+    """
     call = present(context)
     call.profile()
 
@@ -67,6 +71,7 @@ def create(
     call.screen.line(made.token)
     if call.screen.lively:
         call.screen.warn("It is not shown again: keep it as you would a password.")
+        call.screen.aside("A program takes it from DEIS_TOKEN, with DEIS_CONTROLLER: see `deis help tokens:create`.")
 
 
 def revoke(
@@ -91,7 +96,7 @@ def revoke(
 
     with call.screen.progress(f"Revoking token {which}..."):
         own = call.ask(question, note="Look with `deis tokens` whether it has ended.")
-    if own:
+    if own and not call.is_given():
         call.profiles.forget()
         call.screen.line("Logged out")
 

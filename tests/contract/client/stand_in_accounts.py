@@ -97,6 +97,8 @@ class Accounts:
                 if name == "bob":
                     return 409, {"detail": "bob still has applications assigned. Delete or transfer ownership"}
                 return (204, None) if name in self.users else (404, {"detail": "Not found"})
+            case "GET", ["whoami"]:
+                return 200, {"username": "ada", "email": "", "is_superuser": True}
             case "GET", ["tokens"]:
                 return 200, self.tokens
             case "POST", ["tokens"] if "name" in body:

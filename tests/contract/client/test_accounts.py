@@ -270,3 +270,45 @@ async def test_the_password_to_cancel_with_is_asked_for_without_echo(deis: Deis,
     assert await terminal.end() == 0
     assert terminal.shown.endswith("Account cancelled\r\n")
     assert "secret" not in terminal.shown
+
+
+async def test_a_token_logs_in_once_the_controller_has_said_whose_it_is(anonymous: Deis) -> None:
+    told = await anonymous("login", anonymous.controller, "--token", "-", typed=f"{TOKEN}\n")
+    assert (told.out, told.err) == ("Logged in as ada\n", "")
+    kept = json.loads(anonymous.profile.read_text())
+    assert (kept["username"], kept["token"], kept["controller"]) == ("ada", TOKEN, anonymous.controller)
+
+
+@pytest.mark.parametrize(("token", "typed"), [("f" * 40, ""), ("-", ""), ("-", "\n")])
+async def test_a_token_that_is_none_is_not_kept(anonymous: Deis, token: str, typed: str) -> None:
+    told = await anonymous("login", anonymous.controller, "--token", token, typed=typed, status=1)
+    assert "no token came on standard input" in told.err or "is not valid there, and was not kept: " in told.err
+    assert not anonymous.profile.exists()
+
+
+async def test_a_token_in_the_environment_needs_no_file_and_goes_before_one(anonymous: Deis) -> None:
+    anonymous.environment.update(DEIS_TOKEN=TOKEN, DEIS_CONTROLLER=anonymous.controller)
+    assert (await anonymous("whoami")).out == f"You are ada at {anonymous.controller}\n"
+    assert (await anonymous("tokens")).out.startswith("=== ada Tokens\n")
+    assert not anonymous.profile.exists()
+    anonymous.log_in(username="bob", token="0" * 40)
+    assert (await anonymous("whoami")).out.startswith("You are ada at ")
+    told = await anonymous("auth:regenerate", status=1)
+    assert "DEIS_TOKEN is set" in told.err
+    await anonymous("tokens:revoke", "1f")
+    assert json.loads(anonymous.profile.read_text())["username"] == "bob"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"DEIS_TOKEN": TOKEN}, "DEIS_TOKEN is set without DEIS_CONTROLLER"),
+        ({"DEIS_TOKEN": "f" * 40, "DEIS_CONTROLLER": "<url>"}, "(The login is DEIS_TOKEN, for http://"),
+        ({"DEIS_TOKEN": TOKEN, "DEIS_CONTROLLER": "<url>", "DEIS_SSL_VERIFY": "so"}, '"DEIS_SSL_VERIFY=so" is neither'),
+    ],
+)
+async def test_a_token_in_the_environment_that_is_of_no_use_is_told(
+    anonymous: Deis, given: dict[str, str], words: str
+) -> None:
+    anonymous.environment.update({name: text.replace("<url>", anonymous.controller) for name, text in given.items()})
+    assert words in (await anonymous("apps", status=1)).err
