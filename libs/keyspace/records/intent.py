@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, field_validator
 
 from libs.keyspace.document import Document, Part, Sealed
 
@@ -34,6 +34,9 @@ class AppSettings(Part):
     parallel: int | None = Field(None, ge=1)
 
 
+USUAL = AppSettings()
+
+
 class Cancelled(Part):
     """A user's word that a rollout is not to go on."""
 
@@ -57,11 +60,17 @@ class App(Document):
     release: int = 1
     latest: int = 1
     restarts: dict[str, int] = Field(default_factory=dict)
-    settings: AppSettings = AppSettings()
+    settings: AppSettings = USUAL
     cancelled: Cancelled | None = None  # the last rollout that a user cancelled
     state: Literal["live", "destroying"] = "live"
     created: datetime
     updated: datetime
+
+    @field_validator("settings")
+    @classmethod
+    def _share(cls, settings: AppSettings) -> AppSettings:
+        """Most apps have the usual ones: a mirror of many apps holds them once."""
+        return USUAL if settings == USUAL else settings
 
     def generation(self, type_: str, number: int) -> int:
         """How often `<type>.<number>` was asked to restart; an instance of a lower one is replaced."""

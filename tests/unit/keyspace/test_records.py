@@ -161,3 +161,14 @@ def test_a_restart_counts_for_all_a_type_or_one(restarts: dict[str, int], genera
     now = datetime(2020, 1, 1, tzinfo=UTC)
     app = App(id="a", uuid="u", owner="o", restarts=restarts, created=now, updated=now)
     assert app.generation("web", 1) == generation
+
+
+def test_apps_with_the_usual_settings_share_them_and_others_keep_their_own() -> None:
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    usual = App(id="a", uuid="u", owner="ann", created=at, updated=at)
+    one, other = App.decode(usual.encode()), App.decode(usual.encode())
+    assert one.settings is other.settings
+    newer = json.loads(usual.encode())
+    newer["settings"]["newer_field"] = 1
+    assert json.loads(App.decode(json.dumps(newer).encode()).encode()) == newer
+    assert one.changed(settings={"drain_seconds": 31}).settings.drain_seconds == 31
