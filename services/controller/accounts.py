@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -10,9 +11,10 @@ from libs.keyspace.document import now
 from libs.keyspace.records import EventToken, User
 from libs.store import Store
 from libs.store.shelf import Shelf
+from services.controller import audit
 from services.controller.asker import shows
 from services.controller.directory_logins import DirectoryLogins, is_of_directory
-from services.controller.errors import BadFields, BadRequest, Forbidden, NotAuthenticated, NotFound
+from services.controller.errors import BadFields, BadRequest, Forbidden, NotAuthenticated, NotFound, Throttled
 from services.controller.events import Events
 from services.controller.fields import Body, Fields
 from services.controller.leaving import Leaving
@@ -110,8 +112,10 @@ class Accounts:
         fields.check()
         user = await self._proved(username, password, address)
         if user is None:
+            await self._note_refused("login refused", username, address)
             raise BadFields(non_field_errors=BAD_LOGIN)
         if not user.is_active:
+            audit.note("login refused", by=user.username, active=False)
             raise BadFields(non_field_errors=DISABLED)
         made = await self.tokens.make(user)
         stored = await self._users.update(lambda present: _logged_in(present, user), user.username)
@@ -119,6 +123,7 @@ class Accounts:
             await self.tokens.end(made.sha256)  # the account was cancelled meanwhile
             raise BadFields(non_field_errors=BAD_LOGIN)
         await self._picture.users.reach(stored.revision)
+        audit.note("logged in", by=user.username, id=made.id)
         return made.text
 
     async def set_password(self, body: Body, asking: User, address: str) -> None:
@@ -140,6 +145,7 @@ class Accounts:
         password = fields.text("password", required=must_know, blank=not must_know)
         fields.check()
         if password and await self._proved(username, password, address) is None:
+            await self._note_refused("password refused", username, address, asking.username)
             raise BadRequest("Current password does not match")
         hashed = await self._passwords.hash(new)
         stored = await self._users.update(
@@ -148,6 +154,18 @@ class Accounts:
         if stored is None:
             raise NotFound
         await self._picture.users.reach(stored.revision)
+        audit.note("password set", by=asking.username, whom=username)
+
+    async def _note_refused(self, act: str, username: str, address: str, by: str = "") -> None:
+        """Write of a wrong password, and of the pause that it began; what is tried meanwhile has no line."""
+        whom = username if await self.find(username) is not None else audit.NOBODY
+        pause = {}
+        for name in {username, username.lower()}:  # by the latter a directory's account is counted
+            try:
+                self.throttle.check(name, address)
+            except Throttled as throttled:
+                pause = {"pause_seconds": math.ceil(throttled.seconds)}
+        audit.note(act, by=by or whom, whom=whom, **pause)
 
     async def _proved(self, username: str, password: str, address: str) -> User | None:
         """The account whose password this is; None, counted as a failure, where it is not."""

@@ -14,6 +14,7 @@ from libs.keyspace.records import User
 from libs.store import StaleRevision, Store
 from libs.store.shelf import Shelf
 from libs.vault import Vault
+from services.controller import audit
 from services.controller.directory import Directory, DirectorySettings, DirectoryUnavailable, Person
 from services.controller.directory_settings import is_configured, read_settings
 from services.controller.errors import NotReady
@@ -120,7 +121,7 @@ class DirectoryLogins:
                     continue  # it was cancelled meanwhile
                 user, revision = stored.document, stored.revision
             else:
-                log.info("made an account for who the directory knows", username=name)
+                audit.note("registered", by=name, of="directory")
             await self._picture.users.reach(revision)
             if not is_of_directory(user):
                 log.warning(

@@ -26,7 +26,7 @@ def event_id() -> str:
 
 
 def in_one_line(text: str) -> str:
-    """A user's own text with what is not for printing spelt out: it adds no line to a log, and no colour to a screen."""
+    """A user's own text with what is not for printing spelt out: it adds no line to a log, no colour to a screen."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 

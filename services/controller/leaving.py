@@ -71,7 +71,6 @@ class Leaving:
             break
         users = self._picture.users.mirror
         await self._picture.users.until(lambda: None if users.get(username) else True, limit=GONE_WITHIN)
-        log.info("cancelled", username=username, by=by)
 
     async def _refuse_owner(self, username: str) -> None:
         if any(stored.document.owner == username for stored in await self._apps.list()):

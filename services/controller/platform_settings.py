@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-import structlog
 from pydantic import JsonValue
 
 from libs.keyspace import Keyspace
@@ -13,6 +12,7 @@ from libs.keyspace.records import PlatformSetting
 from libs.store import Store
 from libs.store.shelf import Shelf
 from libs.vault import Vault
+from services.controller import audit
 from services.controller.directory_settings import BIND_PASSWORD, ENDPOINT, HIDDEN, PASSWORD_PLACE, TEXTS, text_of
 from services.controller.errors import BadFields
 from services.controller.fields import NULL, REQUIRED, Body, Fields
@@ -28,8 +28,6 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 
 Change = Mapping[str, str | None]
 """Values by setting; None puts the default back."""
-
-log = structlog.get_logger("platform")
 
 
 def value_of(picture: Picture, name: str) -> str:
@@ -107,9 +105,5 @@ async def write(store: Store, keyspace: Keyspace, picture: Picture, change: Chan
             await picture.platform.until(gone, limit=2.0)
         else:
             await picture.platform.reach(await shelf.put(PlatformSetting(value=value), name))
-        log.info(
-            "a setting of the platform was changed",
-            setting=name,
-            value=(HIDDEN if name == BIND_PASSWORD else value) if value else "default",
-            by=by,
-        )
+        told = (HIDDEN if name == BIND_PASSWORD else str(value)) if value else "default"
+        audit.note("setting changed", by=by, setting=name, value=told)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import structlog
-
 from libs.keyspace import Keyspace
 from libs.keyspace.document import now
 from libs.keyspace.records import User
@@ -20,8 +18,6 @@ from services.controller.superusers import Superusers
 
 _USERNAME = re.compile(r"(?!\.+$)[\w.@+-]+", re.ASCII)  # of dots alone, it would climb out of a path
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)*")
-
-log = structlog.get_logger("accounts")
 
 
 def is_username(text: str) -> bool:
@@ -76,7 +72,6 @@ class Registration:
         await self._superusers.see_to_one(username)
         stored = await self._users.get(username)
         await self._picture.users.reach(max(revision, stored.revision if stored else 0))
-        log.info("registered", username=username, superuser=bool(stored and stored.document.is_superuser))
         return stored.document if stored else user
 
     def _refuse_when_closed(self, asking: User | None) -> None:

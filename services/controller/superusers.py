@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import structlog
-
 from libs.keyspace import Keyspace
 from libs.keyspace.records import PlatformSetting, User
 from libs.store import StaleRevision, Store
@@ -13,8 +11,6 @@ from services.controller.picture import Picture
 
 FIRST_SUPERUSER = "first_superuser"
 LETS_GO = 5.0  # seconds that a registration waits for accounts that are being cancelled
-
-log = structlog.get_logger("accounts")
 
 
 class Superusers:
@@ -60,21 +56,20 @@ class Superusers:
     async def add(self, username: str) -> None:
         """Make a user one; raises `NotFound`."""
         await self._set(username, superuser=True)
-        log.info("made a superuser", username=username)
 
-    async def take(self, username: str) -> None:
-        """Take the right away; raises `NotFound`, and `LastSuperuser` where nobody else has it."""
+    async def take(self, username: str) -> bool:
+        """Take the right away; False where it was not there. Raises `NotFound`, and `LastSuperuser` for the last one."""
         stored = await self._users.get(username)
         if stored is None:
             raise NotFound
         if not stored.document.is_superuser:
-            return
+            return False
         await self.spare(username)
         await self._set(username, superuser=False)
         if not any(user.is_superuser for user in (await self._active()).values()):
             await self._set(username, superuser=True)  # two took the right from each other at once
             raise LastSuperuser(username)
-        log.info("made no superuser any more", username=username)
+        return True
 
     async def spare(self, username: str) -> None:
         """See that the platform can do without this user: raises `LastSuperuser`, or hands the claim on.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from libs.web import as_json
-from services.controller import shapes
+from services.controller import audit, shapes
 from services.controller.access import require_superuser
 from services.controller.clients import Clients
 from services.controller.controller import Call, Controller, Resource, Route
@@ -32,6 +32,8 @@ class AccountResource(Resource):
     async def register(self, call: Call) -> web.Response:
         """A new account."""
         user = await self._c.accounts.registration.register(await call.body(), call.sender)
+        by = call.sender.username if call.sender is not None else user.username
+        audit.note("registered", by=by, whom=user.username, superuser=user.is_superuser)
         return as_json(shapes.of_user(user), status=201)
 
     async def login(self, call: Call) -> web.Response:
@@ -55,4 +57,5 @@ class AccountResource(Resource):
         if username != call.user.username:
             require_superuser(call.user)
         await self._c.accounts.leaving.cancel(username, call.user.username)
+        audit.note("account cancelled", by=call.user.username, whom=username)
         return web.Response(status=204)

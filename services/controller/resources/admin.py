@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from libs.web import as_json
-from services.controller import platform_settings
+from services.controller import audit, platform_settings
 from services.controller.access import require_superuser
 from services.controller.controller import Call, Resource, Route
 from services.controller.fields import Fields
@@ -40,12 +40,15 @@ class AdminResource(Resource):
         username = fields.text("username")
         fields.check()
         await self._c.accounts.superusers.add(username)
+        audit.note("superuser made", by=call.user.username, whom=username)
         return web.Response(status=201)
 
     async def take(self, call: Call) -> web.Response:
         """Take the right away; one who has it not is left alone."""
         require_superuser(call.user)
-        await self._c.accounts.superusers.take(call.parameter("username"))
+        username = call.parameter("username")
+        if await self._c.accounts.superusers.take(username):
+            audit.note("superuser unmade", by=call.user.username, whom=username)
         return web.Response(status=204)
 
     async def show_settings(self, call: Call) -> web.Response:

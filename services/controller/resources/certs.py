@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import structlog
 from aiohttp import web
 
 from libs.keyspace.document import now
@@ -10,7 +9,7 @@ from libs.keyspace.records import App, Cert, User
 from libs.store import ABSENT, StaleRevision
 from libs.store.shelf import Shelf, Stored
 from libs.web import as_json
-from services.controller import shapes
+from services.controller import audit, shapes
 from services.controller.cert_rights import CertRights, taken
 from services.controller.certificates import (
     LONGEST_KEY,
@@ -30,8 +29,6 @@ from services.controller.pages import paginated
 from services.controller.picture import CATCHES_UP
 
 ONE = "/v1/certs/{common_name}"
-
-log = structlog.get_logger("certs")
 
 
 def read_cert(body: Body) -> tuple[str, Certificate, str]:
@@ -103,9 +100,9 @@ class CertsResource(Resource):
         await self._c.accounts.undo_if_gone(user, lambda: self._certs.delete(name, expect=revision))
         await self._refuse_overtaken(cert, revision, user)
         await self._c.picture.certs.reach(revision)
-        log.info("a certificate was added", common_name=name, by=cert.owner, expires=shapes.date(cert.expires))
+        whom = former.owner if former is not None else None
+        audit.note("certificate added", by=cert.owner, whom=whom, common_name=name, expires=shapes.date(cert.expires))
         if former is not None:
-            log.info("it took another's place", common_name=name, by=cert.owner, of=former.owner)
             await self._tell(call, name, "certificate replaced", "put a certificate in the place of another user's")
         return as_json(shapes.of_cert(cert), status=201)
 
@@ -153,7 +150,7 @@ class CertsResource(Resource):
             lambda: True if mirror.get(found.common_name) is None else None, limit=CATCHES_UP
         )
         by = call.user.username
-        log.info("a certificate was removed", common_name=found.common_name, by=by, of=found.owner)
+        audit.note("certificate removed", by=by, whom=found.owner, common_name=found.common_name)
         if found.owner != by:
             await self._tell(call, found.common_name, "certificate removed", "removed another user's certificate")
         return web.Response(status=204)

@@ -9,7 +9,7 @@ from libs.keyspace.records import App, Domain
 from libs.store import StaleRevision
 from libs.store.shelf import Shelf
 from libs.web import as_json
-from services.controller import shapes
+from services.controller import audit, shapes
 from services.controller.cert_rights import CertRights
 from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import BadFields, NotFound
@@ -82,6 +82,7 @@ class DomainsResource(Resource):
                 await self._certs.delete(name, expect=stored.revision)
             except StaleRevision:
                 continue  # somebody changed it: look again whose it is
+            audit.note("certificate removed", by=by, whom=stored.document.owner, common_name=name, domain_of=app.id)
             message = f"another user's certificate for {name} was dropped: {by} added the domain"
             await self._c.events.record(app, "certificate removed", by, message)
 

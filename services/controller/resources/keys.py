@@ -11,7 +11,7 @@ from libs.keyspace.records import SshKey
 from libs.store import StaleRevision
 from libs.store.shelf import Shelf, Stored
 from libs.web import as_json
-from services.controller import shapes
+from services.controller import audit, shapes
 from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import BadFields, NotFound
 from services.controller.fields import UNIQUE, Body, Fields
@@ -87,6 +87,7 @@ class KeysResource(Resource):
         await self._c.accounts.undo_if_gone(call.user, lambda: self._keys.delete(key.sha256, expect=revision))
         await self._refuse_second(record, key.sha256, revision)
         await self._c.picture.keys.reach(revision)
+        audit.note("key added", by=record.owner, id=record.id, fingerprint=record.fingerprint)
         return as_json(shapes.of_key(record), status=201)
 
     async def _refuse_second(self, record: SshKey, sha256: str, revision: int) -> None:
@@ -108,6 +109,8 @@ class KeysResource(Resource):
         await self._c.picture.keys.until(
             lambda: True if mirror.stored(*stored.parts) is not stored else None, limit=CATCHES_UP
         )
+        key = stored.document
+        audit.note("key removed", by=key.owner, id=key.id, fingerprint=key.fingerprint)
         return web.Response(status=204)
 
     def _own(self, call: Call) -> Stored[SshKey]:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from libs.keyspace.records import User
 from libs.web import as_json
-from services.controller import shapes
+from services.controller import audit, shapes
 from services.controller.access import require_superuser
 from services.controller.accounts import UNKNOWN
 from services.controller.asker import token_of
@@ -51,7 +51,8 @@ class TokensResource(Resource):
         if "all" in body or "username" in body:
             require_superuser(call.user)
         if "all" in body:
-            await tokens.end_all()
+            ended = await tokens.end_all()
+            audit.note("tokens of all ended", by=call.user.username, ended=ended)
             return as_json("")
         fields = Fields(body)
         username = fields.text("username", required=False)
@@ -61,7 +62,8 @@ class TokensResource(Resource):
         if not await self._c.accounts.still(user):
             await tokens.end(made.sha256)
             raise NotAuthenticated(UNKNOWN) if user.username == call.user.username else NotFound
-        await tokens.end_all(user.username, but=made.sha256)
+        ended = await tokens.end_all(user.username, but=made.sha256)
+        audit.note("tokens regenerated", by=call.user.username, whom=user.username, ended=ended, id=made.id)
         return as_json({"token": made.text})
 
     async def _make_named(self, call: Call, body: Body) -> web.Response:
@@ -73,20 +75,21 @@ class TokensResource(Resource):
         accounts = self._c.accounts
         made = await accounts.tokens.make(call.user, name)
         await accounts.undo_if_gone(call.user, partial(accounts.tokens.end, made.sha256))
+        audit.note("token made", by=call.user.username, id=made.id, name=name)
         return as_json({"token": made.text, "id": made.id, "name": name}, status=201)
 
     async def end(self, call: Call) -> web.Response:
         """End one of one's own, or as a superuser anyone's."""
         tokens, id_ = self._c.accounts.tokens, call.parameter("id")
-        if id_ == CURRENT:
-            await tokens.end(_hash(call))
-            return web.Response(status=204)
-        held = tokens.by_id(id_)
-        if held is None or held.sha256 != _hash(call):
+        text = token_in(call.request.headers.get("Authorization")) or ""
+        held = await tokens.find(text) if id_ == CURRENT else tokens.by_id(id_)
+        if id_ != CURRENT and (held is None or held.sha256 != hash_of(text)):
             _refuse_program(call)
         if held is None or not (call.user.is_superuser or held.token.username == call.user.username):
             raise NotFound
         await tokens.end(held.sha256)
+        username, name = held.token.username, held.token.name
+        audit.note("token ended", by=call.user.username, whom=username, id=held.id, name=name)
         return web.Response(status=204)
 
     async def _whose(self, call: Call, username: str | None) -> User:
