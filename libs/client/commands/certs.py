@@ -1,4 +1,4 @@
-"""`deis certs:…`: certificates, for which the router speaks TLS."""
+"""`deis certs:…`: certificates, kept for routers that end TLS."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from libs.client.api.client import Client
 
 GAP = 5
+HTTP_ALONE = "The router of this version serves HTTP alone: certificates are kept for routers that end TLS."
 NAME, EXPIRES = "Common Name", "Expires"
 
 
@@ -85,7 +86,8 @@ def add(  # noqa: PLR0913, PLR0917 - what v1 takes
 ) -> None:
     """Add a certificate, for TLS at a host name. As in `certs:add www.crt www.key`.
 
-    The router serves it at the app that has the host name as a domain. Its key is encrypted before it is kept.
+    It is kept for routers that end TLS, at the app that has the host name as a domain: the router of this version
+    serves HTTP alone. Its key is encrypted before it is kept.
     """
     call = present(context)
     call.profile()
@@ -113,6 +115,20 @@ def add(  # noqa: PLR0913, PLR0917 - what v1 takes
     elif call.screen.lively:
         for cert in certs:
             call.screen.line(f"{call.screen.visible(cert.common_name)} expires {expiry(call, cert)}")
+    for cert in certs:
+        if cert.subject_alt_names and not any(covers(name, cert.common_name) for name in cert.subject_alt_names):
+            its = ", ".join(cert.subject_alt_names)
+            call.screen.warn(
+                f"The certificate is not for {cert.common_name}, which clients will refuse: it is for {its}."
+            )
+    if not json:
+        call.screen.warn(HTTP_ALONE)
+
+
+def covers(name: str, host: str) -> bool:
+    """Whether a certificate's name is the host's; `*.` stands for its first label (RFC 6125, section 6.4.3)."""
+    name, host = name.lower(), host.lower()
+    return name == host or (name.startswith("*.") and host.partition(".")[2] == name[2:])
 
 
 def names_in(text: str) -> list[str]:
@@ -142,7 +158,7 @@ def remove(
         str, typer.Argument(metavar="NAME", help="The host name, as `deis certs` has it.", autocompletion=cert_names)
     ],
 ) -> None:
-    """Remove a certificate: its host name is served without TLS from then on."""
+    """Remove a certificate: no router that ends TLS has it from then on."""
     call = present(context)
     call.profile()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from libs.client.commands.config import change, fetch
+from libs.client.commands.healthchecks import structure
 from libs.client.commands.options import AppOption, JsonOption, LogsOption
 from libs.client.errors import BadArgument
 from libs.client.invocation import Invocation, present
@@ -21,6 +22,7 @@ MemoryFlag = Annotated[bool, typer.Option("-m", "--memory", help="Limits of memo
 CpuFlag = Annotated[bool, typer.Option("-c", "--cpu", help="Relative shares of CPU, 0 to 1024.")]
 GAP = 5
 APPLYING = "Applying limits..."
+ONE_OFF = "run"  # the process type of `deis run`, which an app's formation does not have
 
 
 def show(call: Invocation, app: str, config: Config) -> None:
@@ -69,7 +71,12 @@ def set_(  # noqa: PLR0913, PLR0917 - what v1 takes
     if cpu and (wrong := [limit for limit in wanted.values() if not limit.isdecimal()]):
         raise BadArgument(f'"{wrong[0]}" is no share of CPU: a whole number from 0 to 1024 is')
     values = {type_: int(limit) if cpu else limit for type_, limit in wanted.items()}
-    change(call, call.app(app), APPLYING, show, logs=logs, json=json, **{kind(memory=memory, cpu=cpu): values})
+    name = call.app(app)
+    change(call, name, APPLYING, show, logs=logs, json=json, **{kind(memory=memory, cpu=cpu): values})
+    runs = structure(call, name)
+    if runs and (unknown := sorted(values.keys() - runs.keys() - {ONE_OFF})):
+        none, others = " or ".join(unknown), ", ".join(sorted(runs))
+        call.screen.warn(f"No process of type {none} runs, so nothing of it is limited yet; {name} runs {others}.")
 
 
 def unset(  # noqa: PLR0913, PLR0917 - what v1 takes

@@ -196,3 +196,10 @@ async def test_settings_are_a_table_on_a_terminal(paper: Deis) -> None:
 async def test_probes_on_a_terminal_have_their_names_in_colour(paper: Deis) -> None:
     shown = await show(paper, "healthchecks")
     assert "\x1b[36mreadiness\x1b[0m   tcp-socket :$PORT" in shown
+
+
+async def test_limits_of_a_type_that_does_not_run_are_set_with_a_warning(deis: Deis, stand_in: StandIn) -> None:
+    stand_in.app("paper")["formation"] = {"web": 1, "cmd": 0}
+    told = await deis("limits:set", "nosuch=64M", "web=64M")
+    assert told.err == "No process of type nosuch runs, so nothing of it is limited yet; paper runs cmd, web.\n"
+    assert (await deis("limits:set", "web=64M", "run=64M")).err == ""

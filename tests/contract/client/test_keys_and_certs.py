@@ -152,6 +152,24 @@ async def test_a_certificate_is_added_once_for_each_of_its_names(deis: Deis, pem
     ]
 
 
+@pytest.mark.parametrize(
+    ("covered", "warned"),
+    [(["*.example.com"], False), (["A.example.com"], False), ([], False), (["*.com", "b.example.com"], True)],
+)
+async def test_a_name_that_the_certificate_is_not_for_is_warned_of(
+    deis: Deis, pems: Path, stand_in: StandIn, covered: list[str], *, warned: bool
+) -> None:
+    cert = {"common_name": "a.example.com", "expires": "2036-01-02T03:04:05", "subject_alt_names": covered}
+    stand_in.answers["POST /v1/certs"] = says(201, cert, headers=VERSIONS)
+    told = await deis("certs:add", "www.crt", "www.key", "--common-name", "a.example.com")
+    assert told.out == "Adding SSL endpoint... done\n"
+    words = "The certificate is not for a.example.com, which clients will refuse: it is for *.com, b.example.com.\n"
+    assert told.err.startswith(words) is warned
+    assert told.err.endswith(
+        "The router of this version serves HTTP alone: certificates are kept for routers that end TLS.\n"
+    )
+
+
 async def test_of_names_of_which_one_is_taken_those_before_are_told(deis: Deis, pems: Path, stand_in: StandIn) -> None:
     await deis("certs:add", "www.crt", "www.key", "--common-name", "b.example.com")
     names = "a.example.com,b.example.com,c.example.com"
