@@ -31,8 +31,9 @@ _NUMBERS = (
     "failure_threshold",
 )
 _STATUS = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?")
-_HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$"  # a token (RFC 9110, section 5.6.2)
-_HEADER_VALUE = r"^[\t -~]{0,4096}$"  # (RFC 9110, section 5.5), without what is not ASCII
+# A length stands beside a pattern, not in it: `{0,4096}` is a compiled pattern of more than a MiB.
+_HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"  # a token (RFC 9110, section 5.6.2)
+_HEADER_VALUE = r"^[\t -~]*$"  # (RFC 9110, section 5.5), without what is not ASCII
 
 
 class BadProbe(ValueError):
@@ -70,16 +71,16 @@ Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]*$")]
 
 
 class _Header(_Words):
-    name: Annotated[str, StringConstraints(pattern=_HEADER_NAME), AfterValidator(_header_name)] = Field(
+    name: Annotated[str, StringConstraints(pattern=_HEADER_NAME, max_length=256), AfterValidator(_header_name)] = Field(
         description="the name of an HTTP header that is not of the connection itself"
     )
-    value: Annotated[str, StringConstraints(pattern=_HEADER_VALUE)] = Field(
+    value: Annotated[str, StringConstraints(pattern=_HEADER_VALUE, max_length=4096)] = Field(
         description="printable ASCII text of at most 4096 characters, without line breaks"
     )
 
 
 class _HttpGet(_Words):
-    path: Annotated[str, StringConstraints(pattern=r"^/[!-~]{0,2047}$")] | None = Field(
+    path: Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=2048)] | None = Field(
         None, description="a path that begins with / and has no spaces"
     )
     port: Port | None = Field(None, description=PORT)

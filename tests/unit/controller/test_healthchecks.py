@@ -289,3 +289,17 @@ def test_any_json_is_read_or_refused(given_: dict[str, Any]) -> None:
         assert bad.reasons  # noqa: PT017 - either outcome is fine
     else:
         assert merged({}, read_healthcheck(merged({}, read))) == merged({}, read)
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        (lambda more: {"path": "/" + "a" * (2047 + more)}, PATH),
+        (lambda more: {"httpHeaders": [{"name": "a" * (256 + more), "value": ""}]}, HEADER),
+        (lambda more: {"httpHeaders": [{"name": "a", "value": "a" * (4096 + more)}]}, VALUE),
+    ],
+)
+def test_texts_have_their_lengths_to_the_character(words: Any, wrong: str) -> None:
+    read_healthcheck({"web": {"readinessProbe": {"httpGet": words(0)}}})
+    (reason,) = refused({"web": {"readinessProbe": {"httpGet": words(1)}}})
+    assert wrong in reason
