@@ -20,6 +20,7 @@ class Build(Answer):
     sha: str | None = ""
     procfile: dict[str, str] | None = None
     created: str = ""
+    left_out: dict[str, int] | None = None  # instances that this build leaves out, by type
 
 
 class Builds:

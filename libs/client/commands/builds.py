@@ -62,6 +62,11 @@ def create(  # noqa: PLR0913, PLR0917 - what v1 takes, and more
         build = deploy(call, name, question, ending, logs=logs)
     if json:
         call.screen.json(build.as_json())
+    if build.left_out:
+        counts = ", ".join(f"{type_}={count}" for type_, count in sorted(build.left_out.items()))
+        call.screen.warn(
+            f"{counts} left out: this build has no such process types (its Procfile, or --procfile, has not)"
+        )
 
 
 def commands_of(call: Invocation, procfile: str | None) -> dict[str, str]:

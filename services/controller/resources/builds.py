@@ -12,6 +12,7 @@ from services.controller.controller import Call, Resource, Route
 from services.controller.errors import NotFound
 from services.controller.fields import Fields
 from services.controller.pages import paginated
+from services.controller.process_types import dropped
 from services.controller.responding import Change, respond
 
 
@@ -42,10 +43,12 @@ class BuildsResource(Resource):
         """Make a release of the image, and wait until it is out."""
         app = self._c.app(call)
         build = read_build(Fields(await call.body()), app, call.user.username)
+        lost = dropped(app.formation, build)
+        left_out: shapes.Shape = {"left_out": {**lost}} if lost else {}
         begun = await begin(self._c, app, build, call.user.username)
 
         async def answer() -> web.Response:
             headers = headers_of(await self._c.settling.out(*begun))
-            return as_json(shapes.of_build(build), status=201, headers=headers)
+            return as_json({**shapes.of_build(build), **left_out}, status=201, headers=headers)
 
         return await respond(self._c, call, Change(app, begun[0].release.number, answer))

@@ -37,6 +37,17 @@ async def ada(tmp_path: Path, api: Api) -> Deis:
     return deis
 
 
+async def test_process_types_that_a_build_leaves_out_are_told_on_standard_error(ada: Deis) -> None:
+    await ada("create", "paper")
+    assert (await ada("pull", "example/web:v1", "-a", "paper", "-p", "web: serve\nworker: work")).err == ""
+    await ada("scale", "cmd=0", "web=2", "worker=1", "-a", "paper")
+    told = await ada("pull", "example/web:v2", "-a", "paper")
+    assert told.out == "Creating build... done\n"
+    assert told.err.startswith("web=2, worker=1 left out: this build has no such process types")
+    told = await ada("pull", "example/web:v2", "-a", "paper", "--json")
+    assert '"left_out"' in told.out
+
+
 async def test_the_main_job_is_done(ada: Deis) -> None:
     assert (await ada("create", "paper")).out == "Creating Application... done, created paper\n"
     assert (await ada("pull", "example/web:v1", "-a", "paper")).out == "Creating build... done\n"
