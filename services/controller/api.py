@@ -99,7 +99,7 @@ def _handler(
         if call.sender is not None and request.method != "GET" and not request.content.is_eof():
             await read_whole(request)  # which may take minutes, in which the sender can have lost every right
             call = Call(request, await _sender(controller, request, open_=route.open))
-        with controller.followers.place(request) if route.followed else nullcontext():
+        with controller.followers.place(request, call.user.username) if route.followed else nullcontext():
             return await route.handle(call)
 
     return handle

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 from aiohttp import web
@@ -50,7 +50,7 @@ class Controller:
     engine: Engine
     followers: Followers
     client: aiohttp.ClientSession
-    internal_token: str
+    internal_token: str = field(repr=False)
 
     def app(self, call: Call) -> App:
         """The app that a request names; raises `NotFound`, `Forbidden`."""

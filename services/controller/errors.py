@@ -133,10 +133,10 @@ class Throttled(ApiError):
 class TooManyFollowers(Throttled):
     """No place is free for one more answer that goes on; nothing was changed."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, why: str) -> None:
         super().__init__(5)
         ask = "Nothing was changed; try again soon, or ask without `Accept: application/x-ndjson`."
-        self.args = (f"This controller is followed by {most} clients already, which is the most. {ask}",)
+        self.args = (f"This controller {why} already, which is the most. {ask}",)
 
 
 class LogsUnavailable(ApiError):

@@ -28,5 +28,7 @@ class ControllerSettings(Settings):
         SecretStr(""),
         description="what builders show the API (X-Deis-Builder-Auth); empty: made once, kept in the store",
     )
-    internal_token: str = Field("", description="token between daemons; empty: the file secrets/internal.token in home")
+    internal_token: str = Field(
+        "", repr=False, description="token between daemons; empty: the file secrets/internal.token in home"
+    )
     controller_most_instances: int = Field(1000, ge=1, description="most instances of an app, all types together")

@@ -58,7 +58,7 @@ class Superusers:
         await self._set(username, superuser=True)
 
     async def take(self, username: str) -> bool:
-        """Take the right away; False where it was not there. Raises `NotFound`, and `LastSuperuser` for the last one."""
+        """Take the right away; False where it was not there. Raises `NotFound`, `LastSuperuser` for the last one."""
         stored = await self._users.get(username)
         if stored is None:
             raise NotFound

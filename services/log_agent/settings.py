@@ -16,4 +16,6 @@ class LogAgentSettings(Settings):
     log_agent_stall_seconds: float = Field(
         10.0, gt=0, description="how long an instance's open output may wait while the logger takes nothing"
     )
-    internal_token: str = Field("", description="token between daemons; empty: the file secrets/internal.token in home")
+    internal_token: str = Field(
+        "", repr=False, description="token between daemons; empty: the file secrets/internal.token in home"
+    )

@@ -21,4 +21,6 @@ class LoggerSettings(Settings):
         1000, ge=0, description="lines that an app keeps while others have more, if memory is short"
     )
     logger_forget_seconds: float = Field(600.0, ge=0, description="how long the lines of a destroyed app are kept")
-    internal_token: str = Field("", description="token between daemons; empty: the file secrets/internal.token in home")
+    internal_token: str = Field(
+        "", repr=False, description="token between daemons; empty: the file secrets/internal.token in home"
+    )

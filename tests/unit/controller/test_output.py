@@ -80,17 +80,29 @@ def test_lines_are_for_who_asks_for_them(method: str, accept: str, wanted: bool)
     assert asked_for(make_mocked_request(method, "/", headers={"Accept": accept})) == wanted
 
 
+def test_one_user_has_some_of_the_places_at_most() -> None:
+    followers = Followers(3, of_one=1)
+    first, second, others = (
+        make_mocked_request("POST", "/", headers={"Accept": "application/x-ndjson"}) for _ in range(3)
+    )
+    with followers.place(first, "ann"):
+        with pytest.raises(TooManyFollowers, match="1 clients of yours"), followers.place(second, "ann"):
+            pass
+        with followers.place(others, "bob"):
+            assert len(followers) == 2
+
+
 def test_a_place_is_free_again_once_its_reader_left() -> None:
     followers = Followers(1)
     one, two, plain = (
         make_mocked_request("POST", "/", headers={"Accept": accept}) for accept in ("application/x-ndjson",) * 2 + ("",)
     )
-    with followers.place(one):
-        with pytest.raises(TooManyFollowers, match="followed by 1 clients"), followers.place(two):
+    with followers.place(one, "ann"):
+        with pytest.raises(TooManyFollowers, match="followed by 1 clients"), followers.place(two, "ann"):
             pass
-        with followers.place(plain):
+        with followers.place(plain, "ann"):
             assert len(followers) == 1
         followers.leave(one)
-        with followers.place(two):
+        with followers.place(two, "ann"):
             assert len(followers) == 1
     assert len(followers) == 0
