@@ -81,6 +81,7 @@ def test_a_security_key_is_told_from_the_plain_key_in_it() -> None:
         ),
         (line_of(rsa.generate_private_key(65537, 1024).public_key()), "An RSA key must have 2048 bits or more"),
     ],
+    ids=lambda value: ascii(value)[:20],  # the keys are new ones at each run
 )
 def test_a_text_that_is_no_usable_key_is_refused_with_the_reason(text: str, said: str) -> None:
     with pytest.raises(BadSshKey) as refused:
