@@ -14,8 +14,8 @@ class Prompts:
     def __init__(self, source: TextIO, out: TextIO) -> None:
         self._source, self._out = source, out
 
-    def line(self, question: str, *, option: str, ending: str = ": ") -> str:
-        """One line, as typed."""
+    def line(self, question: str, *, option: str, ending: str = ": ", thing: str = "") -> str:
+        """One line, as typed. `thing` is what is asked for, where the question is more than its name."""
         self._out.write(f"{question}{ending}")
         self._out.flush()
         answer = self._source.readline()
@@ -24,7 +24,7 @@ class Prompts:
             raise BadArgument(
                 f'nothing was answered to "{question}": use {option}'
                 if "?" in question
-                else f"no {question} given: use {option}"
+                else f"no {thing or question} given: use {option}"
             )
         return answer.removesuffix("\n").removesuffix("\r")
 

@@ -151,7 +151,7 @@ class Connection:
     async def delete(self, path: str, body: dict[str, Any] | None = None, *, patient: bool = False) -> Reply:
         """Remove. Errors and `patient`: as `post`."""
         status, reason, reply = await self._ask("DELETE", path, body=body, seconds=None if patient else self.seconds)
-        return self._checked(path, status, reason, reply, changing=True)
+        return self._checked(path, status, reason, reply, body, changing=True)
 
     async def greet(self) -> None:
         """Make sure that a Deis controller answers: it is the one that says 401 to a stranger at `/v1/`.

@@ -108,9 +108,18 @@ class Refused(ClientError):
 
     heading = ""  # of the detail's further lines
 
-    def __init__(self, *, status: int, reason: str, path: str, fields: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        *,
+        status: int,
+        reason: str,
+        path: str,
+        fields: Mapping[str, tuple[str, ...]],
+        asked: Mapping[str, object] | None = None,
+    ) -> None:
         self.status, self.reason, self.path, self.fields = status, reason, path, dict(fields)
-        self.subject, self.app = subject_of(path), app_of(path)
+        self.asked = {name: value for name, value in (asked or {}).items() if name in SHOWN}
+        self.subject, self.app = subject_of(path, asked), app_of(path)
         self.detail = "\n".join(fields.get("detail", ()) or fields.get("error", ()))
         super().__init__(self._text())
 
@@ -119,7 +128,7 @@ class Refused(ClientError):
         first, *more = self.detail.strip().splitlines() or ["the controller refused the request"]
         heading = [self.heading] if self.heading and more else []
         lines = [f"{first} {self.verdict}", *heading, *more]
-        lines += [_of_field(name, text) for name, texts in rest.items() for text in texts]
+        lines += [_of_field(name, text, self.asked) for name, texts in rest.items() for text in texts]
         return "\n".join([*lines, self.remedy] if self.remedy else lines)
 
     @property
@@ -134,9 +143,12 @@ class Refused(ClientError):
         return f"({f'{self.status} {self.reason}'.strip()})"
 
 
-def _of_field(name: str, text: str) -> str:
-    """A field's message; one that says itself where in the field is left as it is."""
-    return text if text.startswith(f"{name}.") else f"{name}: {text}"
+def _of_field(name: str, text: str, asked: Mapping[str, object]) -> str:
+    """A field's message, with the value that it is about; one that says itself where in the field is left as it is."""
+    if text.startswith(f"{name}."):
+        return text
+    value = asked.get(name) if name in SHOWN and text.startswith("Enter a valid") else None
+    return f'{name}: {text} "{value}" is none.' if value else f"{name}: {text}"
 
 
 class NotAuthenticated(Refused):
@@ -200,6 +212,7 @@ class Taken(Refused):
     def __init__(self, thing: str, name: str, remedy: str, refused: Refused) -> None:
         self.thing, self.name, self._remedy = thing, name, remedy
         super().__init__(status=refused.status, reason=refused.reason, path=refused.path, fields=refused.fields)
+        self.asked = refused.asked
 
     @property
     def remedy(self) -> str:
@@ -237,6 +250,7 @@ KINDS: Mapping[int, type[Refused]] = {
 }
 
 
+SHOWN = frozenset({"username", "image"})  # fields whose refused value is told: it is short and no secret
 UNIQUE = "must be unique"
 TAKEN: Mapping[tuple[str, str], tuple[str, str]] = {
     # the thing and the remedy, by the last part of the path and by the field that holds its name
@@ -279,7 +293,7 @@ def refusal(  # noqa: PLR0913, PLR0917 - an answer, and what was asked
         fields["detail"] = tuple(str(text) for text in body)
     elif isinstance(body, str) and body.strip() and not body.lstrip().startswith("<"):
         fields["detail"] = (body.strip(),)
-    answer: dict[str, Any] = {"status": status, "reason": reason, "path": path, "fields": fields}
+    answer: dict[str, Any] = {"status": status, "reason": reason, "path": path, "fields": fields, "asked": asked}
     if status == 429:
         wanted = (headers or {}).get("Retry-After", "")
         return RateLimited(seconds=int(wanted) if wanted.isdecimal() else None, **answer)

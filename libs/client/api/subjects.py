@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 
@@ -18,18 +19,23 @@ def app_of(path: str) -> str:
     return ""
 
 
-def subject_of(path: str) -> str:
-    """What was not found where the answer is 404: `/v1/apps/foo/domains/a.b` → `domain a.b of app foo`."""
+def subject_of(path: str, asked: Mapping[str, object] | None = None) -> str:
+    """What was not found where the answer is 404: `/v1/apps/foo/domains/a.b` → `domain a.b of app foo`.
+
+    `asked` is the request's own body, which names what the path does not.
+    """
     subject = "the call"
+    named = (asked or {}).get("username")
+    user = f"user {named}" if named else "the user"
     match parts_of(path):
         case ["v1", "apps", app, *rest]:
-            subject = _of_app(app, rest)
+            subject = _of_app(app, rest, user, (asked or {}).get("version"))
         case ["v1", "auth", "tokens", which]:
             subject = f"token {which}"
         case ["v1", "auth", what, *_]:
-            subject = "the user" if what in {"passwd", "tokens", "cancel"} else "the call"
+            subject = user if what in {"passwd", "tokens", "cancel"} else "the call"
         case ["v1", "admin", "perms", *who]:
-            subject = f"user {who[0]}" if who else "the user"
+            subject = f"user {who[0]}" if who else user
         case ["v1", "certs", name]:
             subject = f"certificate {name}"
         case ["v1", "keys", *name] if name:
@@ -58,15 +64,16 @@ def listing_of(path: str) -> str:
     return listing
 
 
-def _of_app(app: str, rest: list[str]) -> str:
+def _of_app(app: str, rest: list[str], user: str, version: object) -> str:
     subject = f"app {app}"
     match rest:
         case ["releases", "rollback"]:
-            subject = f"the release to go back to, or app {app} itself,"
+            release = f"release v{version}" if version else "the release to go back to"
+            subject = f"{release}, or app {app} itself,"
         case ["releases", version, "cancel"]:
             subject = f"release {version} of app {app}"
         case ["perms", *who]:
-            subject = f"{f'user {who[0]}' if who else 'the user'}, or app {app} itself,"
+            subject = f"{f'user {who[0]}' if who else user}, or app {app} itself,"
         case ["domains" | "releases" | "builds" as kind, name] if name != "cancel":
             subject = f"{kind.removesuffix('s')} {name} of app {app}"
     return subject

@@ -56,7 +56,7 @@ def register(  # noqa: PLR0913, PLR0917 - what v1 takes
         except Refused as refused:
             refused.prefix = "Registration failed: "
             if isinstance(refused, Forbidden):
-                refused.add_note(f"An administrator of {url} can register you, while logged in there.")
+                refused.add_note(who_registers(refused, url))
             raise
         return user.username
 
@@ -65,6 +65,16 @@ def register(  # noqa: PLR0913, PLR0917 - what v1 takes
     token = present_login.token if present_login and present_login.controller == url else None
     call.screen.line(f"Registered {call.ask_at(url, registering, token=token, ssl_verify=verify)}")
     log_in(call, Profile(username, url, "", verify), password)
+
+
+def who_registers(refused: Forbidden, url: str) -> str:
+    """What an administrator can do for somebody who may not register."""
+    if "disabled" in refused.detail.lower():
+        return (
+            f"An administrator of {url} can allow it, to administrators alone or to all:"
+            " `deis platform:set registration=admin_only` or `registration=enabled`."
+        )
+    return f"An administrator of {url} can register you, while logged in there."
 
 
 def login(  # noqa: PLR0913, PLR0917 - what v1 takes, and a token
@@ -216,7 +226,7 @@ def cancel(
             await (client.auth.cancel(name) if others else cancel_own(client, name, password or ""))
         except Refused as refused:
             refused.prefix = "Account not changed: "
-            if isinstance(refused, Conflict):
+            if isinstance(refused, Conflict) and "application" in refused.detail:
                 refused.add_note("Destroy each (`deis destroy -a APP`), or `deis apps:transfer USERNAME -a APP`.")
             raise
 

@@ -86,7 +86,7 @@ def choose(call: Invocation) -> PublicKey:
             raise BadArgument(f'"{answer}" is not a valid option: type a number from 0 to {len(keys)}')
         if int(answer):
             return keys[int(answer) - 1]
-    path = call.prompts.line("Enter the path to the pubkey file", option=option).strip()
+    path = call.prompts.line("Enter the path to the pubkey file", option=option, thing="key file").strip()
     if not path:
         raise BadArgument(f"no key given: use {option}")
     return read_public_key(call.directory / expanded(path, call.environment))

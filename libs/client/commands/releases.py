@@ -10,6 +10,7 @@ from libs.client.commands.deploying import deploy
 from libs.client.commands.listing import shown
 from libs.client.commands.options import AppOption, JsonOption, LimitOption, LogsOption, VersionArgument
 from libs.client.commands.rollouts import Course, LinesOption
+from libs.client.errors import BadArgument
 from libs.client.evidence import first_asked, instance_lines, offset
 from libs.client.invocation import Invocation, present
 from libs.client.pairs import parse_version
@@ -136,6 +137,8 @@ def rollback(
 ) -> None:
     """Go back to an earlier release's build and config, as a new release. As in `rollback v3`."""
     call, name, number = meant(context, app, version)
+    if number == 0:
+        raise BadArgument(f"there is no release v0: the first is v1, see `deis releases -a {name}`")
 
     async def question(client: Client) -> int:
         return await client.releases.rollback(name, number)

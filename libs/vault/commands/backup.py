@@ -13,6 +13,7 @@ from libs.vault.commands.desk import Desk, Refused, here, listed, say, warn
 from libs.vault.designation import Designation
 from libs.vault.keyfile import merge_keys, put_first, read_keys, write_keys
 from libs.vault.live import remedy
+from libs.vault.vault import SealBroken
 
 WARNING = (
     "Whoever has these keys and a snapshot of the platform's etcd reads every config value and every private key.",
@@ -76,7 +77,11 @@ store too."""
     @staticmethod
     async def do(desk: Desk, asked: argparse.Namespace) -> int:
         """Merge them, and tell what opens."""
-        brought = read_keys(_text_of(asked.file))
+        try:
+            brought = read_keys(_text_of(asked.file))
+        except SealBroken as broken:
+            where = "standard input" if asked.file == "-" else asked.file
+            raise Refused(f"{where} is nothing that `deis-daemon vault backup` wrote: {broken}") from broken
         if not brought:
             raise Refused(f"there is no key in {asked.file}; it must have lines `<key id> <base64 of 32 bytes>`")
         designated, away = await _designated(desk)

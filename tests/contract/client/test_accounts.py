@@ -14,6 +14,10 @@ from tests.contract.client.stand_in import TOKEN, VERSIONS, StandIn, says
 from tests.contract.client.test_terminal import start
 from tests.support.ports import free_port
 
+ALLOWING = (
+    "can allow it, to administrators alone or to all:"
+    " `deis platform:set registration=admin_only` or `registration=enabled`."
+)
 DENIED = {"detail": "You do not have permission to perform this action."}
 
 
@@ -103,7 +107,7 @@ async def test_an_administrator_cancels_anothers_account_and_stays_logged_in(dei
     assert stand_in.asked == [("DELETE", "/v1/auth/cancel/", {"username": "eve"})]
     assert deis.profile.exists()
     told = await deis("auth:cancel", "--username", "nobody", "--yes", status=1)
-    assert "the user was not found (404 NOT FOUND)" in told.err
+    assert "user nobody was not found (404 NOT FOUND)" in told.err
 
 
 async def test_an_account_with_apps_says_what_to_do_first(deis: Deis) -> None:
@@ -187,7 +191,7 @@ async def test_permissions_are_of_an_app_or_of_the_platform(deis: Deis, stand_in
 async def test_a_user_who_is_not_there_is_named(deis: Deis) -> None:
     told = await deis("perms:create", "nobody", "-a", "paper", status=1)
     assert told.out == "Adding nobody to paper collaborators... failed\n"
-    assert told.err.startswith("Error: the user, or app paper itself, was not found (404 NOT FOUND)")
+    assert told.err.startswith("Error: user nobody, or app paper itself, was not found (404 NOT FOUND)")
 
 
 async def test_who_may_not_do_it_is_told_who_may(deis: Deis, stand_in: StandIn) -> None:
@@ -218,15 +222,26 @@ async def test_what_is_refused_for_another_reason_names_no_owner(deis: Deis, sta
     assert told.err == "Error: Repository name deis/controller is not allowed (403 FORBIDDEN)\n"
 
 
-async def test_a_closed_registration_says_who_opens_it(anonymous: Deis, stand_in: StandIn) -> None:
-    body = {"detail": "Registration is disabled"}
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (
+            "Registration is disabled",
+            ALLOWING,
+        ),
+        (DENIED["detail"], "can register you, while logged in there."),
+    ],
+)
+async def test_a_closed_registration_says_who_opens_it(
+    anonymous: Deis, stand_in: StandIn, words: str, remedy: str
+) -> None:
+    body = {"detail": words}
     stand_in.answers["POST /v1/auth/register/"] = says(403, body, reason="FORBIDDEN", headers=VERSIONS)
     account = ("--username", "bob", "--password", "secret", "--email", "")
     told = await anonymous("register", anonymous.controller, *account, status=1)
-    assert told.err.splitlines() == [
-        "Error: Registration failed: Registration is disabled (403 FORBIDDEN)",
-        f"An administrator of {anonymous.controller} can register you, while logged in there.",
-    ]
+    lines = told.err.splitlines()
+    assert lines[0] == f"Error: Registration failed: {words} (403 FORBIDDEN)"
+    assert lines[-1] == f"An administrator of {anonymous.controller} {remedy}"
 
 
 @pytest.mark.parametrize(
@@ -312,3 +327,22 @@ async def test_a_token_in_the_environment_that_is_of_no_use_is_told(
 ) -> None:
     anonymous.environment.update({name: text.replace("<url>", anonymous.controller) for name, text in given.items()})
     assert words in (await anonymous("apps", status=1)).err
+
+
+async def test_the_last_administrator_is_told_the_remedy_that_fits(deis: Deis, stand_in: StandIn) -> None:
+    words = "ada is the last administrator. Make another user one before: deis perms:create <user> --admin"
+    refused = says(409, {"detail": words}, reason="CONFLICT", headers=VERSIONS)
+    stand_in.answers["DELETE /v1/auth/cancel/"] = refused
+    told = await deis("auth:cancel", "--username", "ada", "--password", "secret", "--yes", status=1)
+    assert told.err == f"Error: Account not changed: {words} (409 CONFLICT)\n"
+
+
+async def test_without_a_terminal_a_key_file_that_was_not_given_is_called_so(deis: Deis) -> None:
+    told = await deis("keys:add", status=1)
+    assert told.err == "Error: no key file given: use a file: deis keys:add ~/.ssh/id_ed25519.pub\n"
+
+
+async def test_there_is_no_release_before_the_first(deis: Deis, stand_in: StandIn) -> None:
+    told = await deis("rollback", "v0", "-a", "paper", status=1)
+    assert told.err == "Error: there is no release v0: the first is v1, see `deis releases -a paper`\n"
+    assert stand_in.writes() == []

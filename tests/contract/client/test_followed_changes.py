@@ -167,7 +167,7 @@ async def test_what_is_refused_before_it_was_written_is_told_as_ever(paper: Deis
     body = {"image": ["Enter a valid image name."]}
     stand_in.answers[BUILDS] = says(400, body, reason="BAD REQUEST", headers=VERSIONS)
     told = await paper("pull", "example/web:v1", "--logs", status=1)
-    assert told.err.endswith("image: Enter a valid image name.\n")
+    assert told.err.endswith('image: Enter a valid image name. "example/web:v1" is none.\n')
     assert "(400 BAD REQUEST)" in told.err
 
 

@@ -111,7 +111,7 @@ async def test_an_app_is_shared_and_what_that_does_not_allow_is_explained(ada: D
     told = await ada("perms:delete", "bob", *app, status=1)
     assert told.err.splitlines()[1:] == ["Is bob one of them? `deis perms -a paper` lists whom it is shared with."]
     told = await ada("perms:create", "nobody", *app, status=1)
-    assert "the user, or app paper itself, was not found" in told.err
+    assert "user nobody, or app paper itself, was not found" in told.err
 
 
 async def test_administrators_are_made_and_unmade(ada: Deis, bob: Deis) -> None:

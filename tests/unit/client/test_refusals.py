@@ -129,6 +129,31 @@ def test_what_was_not_found_is_named(path: str, subject: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "asked", "subject"),
+    [
+        ("/v1/apps/foo/releases/rollback", {"version": 77}, "release v77, or app foo itself,"),
+        ("/v1/apps/foo/perms", {"username": "dd"}, "user dd, or app foo itself,"),
+        ("/v1/admin/perms", {"username": "dd"}, "user dd"),
+        ("/v1/auth/cancel/", {"username": "dd"}, "user dd"),
+        ("/v1/auth/passwd/", {"username": "dd", "new_password": "x"}, "user dd"),
+    ],
+)
+def test_what_was_not_found_is_named_as_it_was_asked_for(path: str, asked: dict[str, object], subject: str) -> None:
+    told = str(refusal(404, "NOT FOUND", path, {"detail": "Not found"}, asked))
+    assert told.partition("\n")[0] == f"{subject} was not found (404 NOT FOUND)"
+
+
+def test_a_value_that_is_not_valid_is_told_unless_it_is_a_secret() -> None:
+    asked = {"username": "c y!", "password": "p y!"}
+    body = {"username": ["Enter a valid username."], "password": ["Enter a valid password."]}
+    told = str(refusal(400, "BAD REQUEST", "/v1/auth/register/", body, asked))
+    assert told.splitlines()[1:] == [
+        'username: Enter a valid username. "c y!" is none.',
+        "password: Enter a valid password.",
+    ]
+
+
+@pytest.mark.parametrize(
     ("path", "listing"),
     [
         ("/v1/apps/foo", "deis apps"),
