@@ -52,7 +52,7 @@ def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, as ci.")],
     json: JsonOption = False,
 ) -> None:
-    """Make a token for a program, which may do what you may, but make and end tokens. It is shown this once.
+    """Make a token for a program, which may do what you may, except make and end tokens. It is shown this once.
 
     The program takes it from its environment, as in `DEIS_CONTROLLER=http://deis.example.com DEIS_TOKEN=… deis ps`, or
     keeps it: `deis login http://deis.example.com --token -` reads it from standard input.
