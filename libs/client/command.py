@@ -15,6 +15,7 @@ from libs.client.api.errors import ClientError
 from libs.client.catalogue import GROUPS, Group, all_names, commands_in, group_of
 from libs.client.errors import Interrupted
 from libs.client.invocation import Invocation, invocation, version
+from libs.client.screen import Screen
 
 HELP = ("--help", "-h")
 VERSION = ("--version", "-v", "version")
@@ -44,6 +45,9 @@ def run(arguments: Sequence[str], call: Invocation) -> int:
         words = [words[1], "--help", *words[2:]]
     first = words[0] if words else "help"
     if first.partition("=")[0] in COMPLETION:
+        option, _, shell = first.partition("=")
+        if shell := shell or next(iter(words[1:]), ""):
+            return complete_in(option, shell, screen)
         return perform(application(GROUPS.values(), pretty=False, completing=True), words, call)
     if first == "help" or first in HELP:
         guide.show_guide(screen)
@@ -125,6 +129,19 @@ def perform(app: typer.Typer, words: list[str], call: Invocation) -> int:
         call.screen.error("interrupted.")
         return Interrupted.exit_status
     return status if isinstance(status, int) else 0
+
+
+def complete_in(option: str, shell: str, screen: Screen) -> int:
+    """Show or install the script for a shell that is named; without a name it is the one that called the command."""
+    if shell not in completion.SHELLS:
+        screen.error(f'"{shell}" is no shell that can be completed in: {", ".join(completion.SHELLS)} are.')
+        return 1
+    if option == "--show-completion":
+        screen.line(completion.script(NAME, shell))
+    else:
+        screen.line(f"{shell} completion installed in {completion.install(NAME, shell)}")
+        screen.line("Completion will take effect once you restart the terminal")
+    return 0
 
 
 def complete() -> int:

@@ -13,9 +13,11 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from pathlib import Path
 
 VARIABLE = "_DEIS_COMPLETE"
 BASH, ZSH, FISH = "complete_bash", "complete_zsh", "complete_fish"
+SHELLS = ("bash", "zsh", "fish")
 TYPED = "_TYPER_COMPLETE_ARGS"  # where zsh and fish put the line
 OPTION = re.compile(r"(?:^|\s)(--[A-Za-z][A-Za-z-]*=)\S*$")
 BREAKS = ":=@"
@@ -86,6 +88,20 @@ def complete_option(environment: Mapping[str, str], answer: Callable[[], object]
         elif joined and environment[VARIABLE] == FISH:
             told = "".join(f"{joined[1]}{line}\n" for line in told.splitlines())
         sys.stdout.write(told)
+
+
+def script(name: str, shell: str) -> str:
+    """What makes this shell ask the command."""
+    from typer._completion_shared import get_completion_script  # noqa: PLC0415 - only for this
+
+    return get_completion_script(prog_name=name, complete_var=VARIABLE, shell=shell)
+
+
+def install(name: str, shell: str) -> Path:
+    """Put the script where this shell looks for it; the file that has it."""
+    from typer._completion_shared import install as put  # noqa: PLC0415 - only for this
+
+    return put(shell=shell, prog_name=name, complete_var=VARIABLE)[1]
 
 
 def is_asked(environment: Mapping[str, str]) -> bool:

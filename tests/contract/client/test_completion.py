@@ -212,6 +212,20 @@ async def test_the_completion_script_is_shown_and_installed(shell: Deis, name: s
     assert mark in (shell.home / place).read_text()
 
 
+@pytest.mark.parametrize("words", ["--install-completion zsh", "--install-completion=zsh"])
+async def test_a_shell_that_is_named_gets_its_own_script(shell: Deis, words: str) -> None:
+    await output(shell, "bash", "--norc", "-c", f"deis {words}; exit $?")
+    assert "_DEIS_COMPLETE=complete_zsh" in (shell.home / ".zfunc" / "_deis").read_text()
+    assert not (shell.home / ".bash_completions").exists()
+    shown = await output(shell, "bash", "--norc", "-c", "deis --show-completion fish; exit $?")
+    assert "_DEIS_COMPLETE=complete_fish" in shown
+
+
+async def test_a_shell_that_is_none_is_refused(deis: Deis) -> None:
+    told = await deis("--install-completion", "nosuch", status=1)
+    assert told.err == 'Error: "nosuch" is no shell that can be completed in: bash, zsh, fish are.\n'
+
+
 async def test_an_installed_script_is_found_by_a_bash_that_starts(shell: Deis) -> None:
     await output(shell, "bash", "--norc", "-c", "deis --install-completion; exit $?")
     assert str(shell.home / ".bash_completions" / "deis.sh") in (shell.home / ".bashrc").read_text()
