@@ -12,7 +12,7 @@ from libs.client.api.errors import NotFound
 from libs.client.commands.domains import domain_lines
 from libs.client.commands.listing import shown
 from libs.client.commands.options import AppOption, JsonOption, LimitOption
-from libs.client.commands.ps import show_processes
+from libs.client.commands.ps import show_processes, tell_why_none
 from libs.client.commands.rollouts import watch
 from libs.client.commands.running import run
 from libs.client.errors import BadArgument, Declined, GitFailed
@@ -127,6 +127,8 @@ def info(context: typer.Context, app: AppOption = None, json: JsonOption = False
     show_processes(call.screen, name, processes.results)
     call.screen.line()
     domain_lines(call.screen, name, domains)
+    if not processes.results:
+        tell_why_none(call, name)
 
 
 def show_alarms(screen: Screen, app: App) -> None:

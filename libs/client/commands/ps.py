@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from libs.client.api.answer import Page
     from libs.client.api.client import Client
     from libs.client.api.processes import Process
+    from libs.client.api.releases import Release
 
 T = TypeVar("T")
 
@@ -46,6 +47,18 @@ def trouble(screen: Screen, process: Process) -> None:
         screen.below(process.reason)
     if process.last_lines:
         screen.below("its last lines:", *(f"    {line}" for line in process.last_lines))
+
+
+def tell_why_none(call: Invocation, app: str) -> None:
+    """Where nothing runs because the newest release failed: say so, on standard error."""
+
+    async def question(client: Client) -> Page[Release]:
+        return await client.releases.list(app, 1)
+
+    for release in call.ask(question).results[:1]:
+        if release.state == "failed":
+            why = f"v{release.version} failed: {release.reason or 'nobody knows why'}; nothing runs."
+            call.screen.warn(f"{why}\n`deis releases:info v{release.version} -a {app}` has its last lines.")
 
 
 def fetch(call: Invocation, app: str, most: int) -> Page[Process]:
@@ -86,6 +99,8 @@ def list_(context: typer.Context, app: AppOption = None, limit: LimitOption = No
         call.screen.json(page.as_json())
     else:
         show_processes(call.screen, name, page.results, shown(page))
+        if not page.results:
+            tell_why_none(call, name)
 
 
 def scale(

@@ -339,3 +339,17 @@ async def test_every_listing_is_json_on_demand(deis: Deis, stand_in: StandIn, li
 async def test_what_shows_one_thing_is_json_on_demand(deis: Deis, stand_in: StandIn, shown: tuple[str, ...]) -> None:
     stand_in.app("paper")
     assert isinstance(await deis.json(*shown), dict)
+
+
+@pytest.mark.parametrize("command", ["info", "ps"])
+@pytest.mark.parametrize(("state", "told"), [("failed", True), ("current", False)])
+async def test_why_nothing_runs_is_told_where_the_newest_release_failed(
+    deis: Deis, stand_in: StandIn, command: str, state: str, *, told: bool
+) -> None:
+    stand_in.app("paper")["formation"] = {}
+    release = {"version": 2, "state": state, "reason": "cmd.1 exited with code 3"}
+    listed = {"count": 2, "next": None, "previous": None, "results": [release]}
+    stand_in.answers["GET /v1/apps/paper/releases"] = says(200, listed, headers=VERSIONS)
+    shown = await deis(command, "-a", "paper")
+    words = "v2 failed: cmd.1 exited with code 3; nothing runs.\n`deis releases:info v2 -a paper` has its last lines.\n"
+    assert shown.err == (words if told else "")

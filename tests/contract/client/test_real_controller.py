@@ -136,7 +136,7 @@ async def test_a_changed_password_is_the_one_to_log_in_with(ada: Deis) -> None:
 async def test_an_app_is_handed_over(ada: Deis) -> None:
     await ada("create", "paper")
     told = await ada("apps:transfer", "bob", "-a", "paper", status=1)
-    assert "no user bob" in told.err
+    assert "user bob was not found" in told.err
     mine = ada.profile.read_text()
     await ada("register", ada.controller, "--username", "bob", "--password", PASSWORD, "--email", "")
     assert (await ada("apps")).out == "=== Apps\n"
