@@ -178,7 +178,7 @@ async def test_events_tell_who_did_what(api: Api, admin: Client, built: str) -> 
     await admin("POST", f"{built}/containers/cmd/restart")
     await admin("POST", f"{built}/domains", {"domain": "example.org"})
     page = (await admin("GET", f"{built}/events")).json
-    assert list(page["results"][0]) == ["id", "app", "kind", "by", "message", "release", "created"]
+    assert list(page["results"][0]) == ["id", "app", "kind", "by", "token", "message", "release", "created"]
     assert [(one["kind"], one["message"]) for one in page["results"]] == [
         ("domain added", "admin added the domain example.org"),
         ("restarted", "admin restarted cmd"),
