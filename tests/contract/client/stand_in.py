@@ -287,7 +287,7 @@ def streams(*documents: Any, broken: bool = False) -> Handler:
 @asynccontextmanager
 async def serving(app: web.Application, host: str, **tls: Any) -> AsyncIterator[int]:
     """The port at which the application is served meanwhile."""
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=1.0)  # a handler that hangs on purpose is cut off
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, 0, **tls)
