@@ -39,7 +39,8 @@ def operations(document: Document) -> dict[tuple[str, str], Document]:
     return {
         (method.upper(), path): item[method]
         for path, item in document["paths"].items()
-        for method in item.keys() & METHODS
+        for method in item
+        if method in METHODS
     }
 
 
