@@ -223,6 +223,7 @@ async def platform(directory: Path, *, extra: Mapping[str, str] | None = None) -
                 f"--containerd-namespace {namespace} --containerd-plugins-namespace {namespace}-plugins"
             ),
             "DEIS_PRESENCE_SECONDS": "4",
+            "DEIS_DEPLOYER_RUN_SLACK": "1",
             **(extra or {}),
         }
         (directory / "user").mkdir(parents=True)
