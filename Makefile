@@ -32,7 +32,8 @@ accept-store: ## accept a restored or exchanged etcd, which the daemons hold at 
 
 test: install lint ## lint, types, import contracts and all tests, on real servers
 	@tests/support/v1_client/fetch.sh
-	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/contract tests/integration
+	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/contract
+	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/integration
 	@$(PYTHON) -m pytest tests/e2e
 
 unit: install ## the tests that need no server
