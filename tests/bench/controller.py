@@ -20,6 +20,7 @@ import aiohttp
 import psutil
 import uvloop
 
+from deploy.local.settings import MEMORY
 from libs.daemon import Settings
 from libs.daemon.memory import EVERY
 from libs.keyspace import Keyspace
@@ -36,7 +37,7 @@ TOKEN = "0123456789abcdef0123456789abcdef01234567"
 SECONDS = 8.0  # of each load
 CONNECTIONS = 32
 READS = 2_000.0  # a second of one core
-MIB = 1024 * 1024
+MB = 1_000_000
 USUAL = {records.name_of(number): records.RELEASES for number in range(records.APPS)}  # releases by app
 MANY, FEW = "many", "few"
 LONG = {MANY: 10_000, FEW: 100}
@@ -57,8 +58,8 @@ class Server:
 
     @property
     def resident(self) -> float:
-        """MiB."""
-        return float(self.process.memory_info().rss) / MIB
+        """MB."""
+        return float(self.process.memory_info().rss) / MB
 
     @property
     def used(self) -> float:
@@ -104,6 +105,7 @@ async def a_controller(etcd: EtcdServer, releases: Mapping[str, int]) -> AsyncIt
         "DEIS_STORE_ENDPOINTS": etcd.endpoint,
         "DEIS_CONTROLLER_PORT": str(port),
         "DEIS_LOG_LEVEL": "warning",
+        **MEMORY,
     }
     command = (sys.executable, "-c", PROGRAM, json.dumps(releases))
     child = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environment})
@@ -125,7 +127,6 @@ async def a_controller(etcd: EtcdServer, releases: Mapping[str, int]) -> AsyncIt
 
             await eventually(answers, within=120, what="the controller answers")
         await until_at_rest(server)
-        await asyncio.sleep(EVERY + 2.0)  # and has given back what its beginning took
         yield server
     finally:
         if child.returncode is None:
@@ -134,24 +135,26 @@ async def a_controller(etcd: EtcdServer, releases: Mapping[str, int]) -> AsyncIt
 
 
 async def until_at_rest(server: Server) -> None:
-    """Return once it has taken up what it found: it leads, and every app was looked at."""
+    """Return once it does nothing more, as when every app was looked at, and has given back what that took."""
     before = -1.0
     while server.used - before > 0.1:
         before = server.used
         await asyncio.sleep(2.0)
+    await asyncio.sleep(EVERY + 2.0)
 
 
 async def thousand_apps(etcd: EtcdServer) -> tuple[list[Row], float]:
     """1,000 apps: memory, the two reads that a client makes most, and the list of all; and what is resident."""
     async with a_controller(etcd, USUAL) as server:
         idle = server.resident
-        rows = [Row("controller", "resident, 1,000 apps with 5 releases", idle, "MiB", 120)]
+        rows = [Row("controller", "resident, 1,000 apps with 5 releases", idle, "MB", 120)]
         rows += await server.reads("app info", [f"/v1/apps/{app}" for app in USUAL])
         rows += await server.reads("releases, 5 of each app", [f"/v1/apps/{app}/releases" for app in USUAL])
         rows += await server.reads("whoami: what any request costs", ["/v1/auth/whoami"])
         rows.append(await server.one("list of 1,000 apps, the first 100", "/v1/apps", 50))
         rows.append(await server.one("list of 1,000 apps, all on a page", "/v1/apps?page_size=1000", 50))
-        rows.append(Row("controller", "resident, after all that", server.resident, "MiB", 120))
+        await until_at_rest(server)
+        rows.append(Row("controller", "resident, after all that", server.resident, "MB", 120))
     return rows, idle
 
 
@@ -159,7 +162,7 @@ async def long_history(etcd: EtcdServer, idle: float) -> list[Row]:
     """10,000 releases of one app: what they hold, and whether a page of them costs what one of 100 does."""
     async with a_controller(etcd, USUAL | LONG) as server:
         more = (server.resident - idle) / LONG[MANY] * 1000
-        rows = [Row("controller", "resident, for each 1,000 releases more with builds and rollouts", more, "MiB")]
+        rows = [Row("controller", "resident, for each 1,000 releases more with builds and rollouts", more, "MB")]
         short = await server.one("page of 100 releases, of 100", f"/v1/apps/{FEW}/releases?page_size=100", 0)
         rows.append(short)
         for page in ("1", "50", "last"):
@@ -179,12 +182,12 @@ async def measure(directory: Path) -> list[Row]:
     keys = Keyspace(settings.store_prefix)
     try:
         async with open_store(settings, name="bench") as store:
-            await records.write(store, records.account(keys, hashlib.sha256(TOKEN.encode()).hexdigest()))
+            await records.write(store, records.platform(keys, hashlib.sha256(TOKEN.encode()).hexdigest()))
             for app, releases in USUAL.items():
-                await records.write(store, records.an_app(keys, app, releases=releases))
+                await records.write_app(store, keys, app, releases=releases)
             rows, idle = await thousand_apps(etcd)
             for app, releases in LONG.items():
-                await records.write(store, records.an_app(keys, app, releases=releases))
+                await records.write_app(store, keys, app, releases=releases)
             return rows + await long_history(etcd, idle)
     finally:
         etcd.stop()

@@ -26,6 +26,7 @@ from libs.keyspace.records import (
     Instance,
     InstanceEvidence,
     Planned,
+    PlatformSetting,
     Release,
     Rollout,
     RouterEvidence,
@@ -33,6 +34,7 @@ from libs.keyspace.records import (
     User,
 )
 from libs.store import Store
+from libs.vault.designation import SEALS
 
 APPS = 1_000
 RELEASES = 5  # of each app
@@ -65,26 +67,32 @@ def ids_of(app: str, release: int) -> list[str]:
     return [uuid.uuid5(uuid.NAMESPACE_DNS, f"{app}/{release}/{number}").hex[:10] for number in range(1, INSTANCES + 1)]
 
 
-def account(keys: Keyspace, sha256: str) -> Iterator[Record]:
-    """Whose apps they are, and the token of this hash."""
+def platform(keys: Keyspace, sha256: str) -> Iterator[Record]:
+    """The key that seals, whose the apps are, and the token of this hash."""
+    yield keys.platform.key(SEALS), PlatformSetting(value=KEY_ID)
     yield keys.users.key(OWNER), User(username=OWNER, password="none", date_joined=BEGIN)
     yield keys.tokens.key(sha256), Token(username=OWNER, id="t1", created=BEGIN)
 
 
-def an_app(keys: Keyspace, app: str, *, releases: int = RELEASES) -> Iterator[Record]:
-    """An app that runs its last release on `INSTANCES` instances; each of its releases has its rollout."""
-    id_, latest = uuid_of(app), releases
+async def write_app(store: Store, keys: Keyspace, app: str, *, releases: int = RELEASES) -> None:
+    """Put an app that runs its last release on `INSTANCES` instances, and all that its deployer made of it."""
     record = App(
         id=app,
-        uuid=id_,
+        uuid=uuid_of(app),
         owner=OWNER,
         formation={"web": INSTANCES},
-        release=latest,
-        latest=latest,
+        release=releases,
+        latest=releases,
         created=BEGIN,
-        updated=BEGIN + timedelta(hours=latest),
+        updated=BEGIN + timedelta(hours=releases),
     )
-    yield keys.apps.key(app), record
+    revision = await store.put(keys.apps.key(app), record.encode())
+    await write(store, _an_app(keys, app, releases, revision))
+
+
+def _an_app(keys: Keyspace, app: str, releases: int, revision: int) -> Iterator[Record]:
+    """What belongs to it; each of its releases has its rollout, the last one's of the app's record as it stands."""
+    id_, latest = uuid_of(app), releases
     for number in range(1, DOMAINS + 1):
         fqdn = f"www{number}.{app}.example.com"
         yield keys.domains.key(fqdn), Domain(app=app, domain=fqdn, owner=OWNER, created=BEGIN)
@@ -92,7 +100,7 @@ def an_app(keys: Keyspace, app: str, *, releases: int = RELEASES) -> Iterator[Re
         made = _build(app, number)
         yield keys.builds.key(id_, made.uuid), made
         yield keys.releases.key(id_, number), _release(app, number, made)
-        yield keys.rollouts.key(id_, number), _rollout(app, number)
+        yield keys.rollouts.key(id_, number), _rollout(app, number, revision)
     for number, one in enumerate(ids_of(app, latest), 1):
         yield keys.instances.key(NODE, app, one), _instance(app, latest, number, one)
         started = BEGIN + timedelta(hours=latest)
@@ -149,7 +157,7 @@ def _release(app: str, number: int, build: Build) -> Release:
     )
 
 
-def _rollout(app: str, number: int) -> Rollout:
+def _rollout(app: str, number: int, intent: int) -> Rollout:
     at = BEGIN + timedelta(hours=number)
     times = [at + timedelta(seconds=second) for second in range(8)]
     planned = [
@@ -197,7 +205,7 @@ def _rollout(app: str, number: int) -> Rollout:
         app=app,
         app_uuid=uuid_of(app),
         release=number,
-        intent=1,
+        intent=intent,
         epoch=1,
         phase="done",
         since=times[7],
