@@ -100,6 +100,9 @@ class Keyspace:
         self.routers = collection("routers", records.Router, "router")
         self.mesh = collection("mesh", records.MeshMember, "service", "id")
         self.events = collection("events", records.Event, "app_uuid", "id")
+        self.drains = collection("drains", records.Drain, "scope", "id")
+        self.drain_states = collection("drain_states", records.DrainState, "id", "logger")
+        self.tickets = collection("tickets", records.Ticket, "sha256")
         self.leaders = collection("leaders", records.Leader, "role")
 
     def collections(self) -> dict[str, Collection[Document]]:

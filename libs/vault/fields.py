@@ -64,6 +64,13 @@ SEALED = (
         title="private key of the certificate {parts[0]}",
     ),
     SealedField(
+        "drains",
+        "secret",
+        place=lambda parts: f"drain:{parts[1]}",
+        title="password and key of the log drain {parts[1]}",
+        blank="{}",
+    ),
+    SealedField(
         "platform",
         "value",
         place=lambda parts: f"platform:{parts[0]}" if parts[0] in SEALED_SETTINGS else None,

@@ -14,6 +14,7 @@ from libs.keyspace.records.intent import (
     PlatformSetting,
     Release,
 )
+from libs.keyspace.records.logs import Drain, DrainState, Ticket
 from libs.keyspace.records.mesh import Leader, MeshMember, Node, Router, RouterView
 from libs.keyspace.records.observed import ROUTED_TYPES, Health, Instance, LogEnd, Retiring, Service
 from libs.keyspace.records.rollout import Alarm, Evidence, InstanceEvidence, Planned, Rollout, RouterEvidence
@@ -30,6 +31,8 @@ __all__ = [
     "Checks",
     "Config",
     "Domain",
+    "Drain",
+    "DrainState",
     "Event",
     "EventToken",
     "Evidence",
@@ -55,6 +58,7 @@ __all__ = [
     "SshKey",
     "StaysUp",
     "TcpAction",
+    "Ticket",
     "Token",
     "User",
 ]

@@ -49,6 +49,7 @@ class MeshMember(Document):
     id: str
     node: str
     url: str  # where it serves what it serves
+    sockets_url: str = ""  # where its WebSockets are (ws:// or wss://), where they are elsewhere
     admin_url: str = ""  # where its probes and metrics are
     version: str = ""
     ready: bool = True

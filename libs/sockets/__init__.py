@@ -1,0 +1,1 @@
+"""WebSockets between readers and daemons: the one place that knows which library speaks the protocol."""
