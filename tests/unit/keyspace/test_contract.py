@@ -16,7 +16,7 @@ from libs.keyspace import Keyspace, Sealed
 
 TEXT = (Path(__file__).parents[3] / "proto" / "keyspace.md").read_text()
 COLLECTIONS = Keyspace().collections()
-LEASED = {"leaders", "mesh", "nodes", "routers", "tickets"}  # presence alone (architecture, idea 7)
+LEASED = {"leaders", "mesh", "nodes", "routers", "tickets"}  # presence (architecture, idea 7), and what is good once
 
 PLAIN = {
     str: "text",
