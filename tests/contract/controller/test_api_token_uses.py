@@ -12,34 +12,12 @@ from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
 from services.controller.tokens import hash_of
 from tests.support.api import Api, Client
+from tests.support.tokens import again, listed, put_back, works
 
 
 @pytest.fixture
 async def member(admin: Client) -> Client:
     return await admin.joined("member")
-
-
-async def again(client: Client, username: str = "member") -> Client:
-    """One more login."""
-    login = {"username": username, "password": "opensesame"}
-    return client.with_token((await client("POST", "/v1/auth/login/", login)).json["token"])
-
-
-async def listed(client: Client, query: str = "") -> list[dict[str, object]]:
-    found: list[dict[str, object]] = (await client("GET", f"/v1/auth/tokens{query}")).json["results"]
-    return found
-
-
-async def works(client: Client) -> bool:
-    return (await client("GET", "/v1/auth/whoami")).status == 200
-
-
-async def put_back(api: Api, token: str, **fields: object) -> None:
-    """Change a token's record by hand."""
-    shelf = Shelf(api.store, api.controller.keyspace.tokens)
-    stored = await shelf.update(lambda found: found.changed(**fields), hash_of(token))
-    assert stored is not None
-    await api.controller.picture.tokens.reach(stored.revision)
 
 
 async def test_a_use_is_told_once_it_was_written(api: Api, member: Client) -> None:

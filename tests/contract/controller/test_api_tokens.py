@@ -14,6 +14,7 @@ from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
 from services.controller.tokens import LOGINS_KEPT, MOST_NAMED, hash_of
 from tests.support.api import Answer, Api, Client
+from tests.support.tokens import again, listed, put_back, works
 
 TOKENS = "/v1/auth/tokens/"
 UNIQUE = ["This field must be unique."]
@@ -24,31 +25,8 @@ async def member(admin: Client) -> Client:
     return await admin.joined("member")
 
 
-async def again(client: Client, username: str = "member") -> Client:
-    """One more login."""
-    login = {"username": username, "password": "opensesame"}
-    return client.with_token((await client("POST", "/v1/auth/login/", login)).json["token"])
-
-
 async def named(client: Client, name: str) -> Answer:
     return await client("POST", TOKENS, {"name": name})
-
-
-async def listed(client: Client, query: str = "") -> list[dict[str, object]]:
-    found: list[dict[str, object]] = (await client("GET", f"/v1/auth/tokens{query}")).json["results"]
-    return found
-
-
-async def works(client: Client) -> bool:
-    return (await client("GET", "/v1/auth/whoami")).status == 200
-
-
-async def put_back(api: Api, token: str, **fields: object) -> None:
-    """Change a token's record by hand."""
-    shelf = Shelf(api.store, api.controller.keyspace.tokens)
-    stored = await shelf.update(lambda found: found.changed(**fields), hash_of(token))
-    assert stored is not None
-    await api.controller.picture.tokens.reach(stored.revision)
 
 
 async def test_a_named_token_works_beside_the_others(member: Client) -> None:
