@@ -4,8 +4,11 @@ HAProxy carries the traffic. It is a supervised process of its own, never a chil
 running one as it finds it, speaks to it over the runtime socket, and keeps the configuration on disk such that a
 restarted HAProxy serves the last endpoints before the daemon, or etcd, is there.
 
-Reads `services/`, `retiring/`, `apps/`, `domains/`, `rollouts/` and `mesh/controller/`; writes `routers/<id>` and
-`mesh/router/<id>` (both leased), and its own files under `<home>/router/`.
+Reads `services/`, `retiring/`, `apps/`, `domains/`, `rollouts/`, `mesh/controller/` and `mesh/logger/`; writes
+`routers/<id>` and `mesh/router/<id>` (both leased), and its own files under `<home>/router/`.
+
+On the API's host, `/logs/<logger id>/tail` goes to the WebSockets of that logger and of no other one; all else there is
+the controller's.
 
 HAProxy finds crashed instances out by itself, also while this daemon is dead; it tells the daemon, over two datagram
 sockets, of those and of requests that were not answered in time. The daemon suspects such an instance, and lets it back

@@ -81,6 +81,11 @@ def has_map(answer: str) -> bool:
     return not answer.startswith("Unknown map identifier")
 
 
+def has_backend(answer: str) -> bool:
+    """Whether `show servers state <back end>` found it: one that was started before there was it has none."""
+    return not answer.startswith("Can't find backend")
+
+
 def _watched(check: int) -> bool | None:
     return bool(check & _ENABLED) if check & _CONFIGURED else None
 

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from services.router.names import endpoint
+from services.router.structure import LOGGERS_BACKEND
 
 # Idle connections to a server are let go within two of these: before an app's own keep-alive limit (5 s is common)
 # closes one just as a request is put on it.
 PURGE = "pool-purge-delay 1s"
+
+# A server that gets requests only by its name, and is never chosen for its load.
+BY_NAME = "weight 0"
 
 # HAProxy's own observation of a server that is watched. After a failed connect it tries one of its own 50 ms later; if
 # that fails too, the server is down: no request goes there. It is up again with the first connection it accepts, looked
@@ -161,7 +165,8 @@ def line(command: Command, maps: Maps) -> str:  # noqa: C901, PLR0911, PLR0912 -
     """The command as HAProxy's command line reads it."""
     match command:
         case AddServer(backend, name, address, port):
-            return f"add server {backend}/{name} {endpoint(address, port)} {PURGE} {WATCH}"
+            weight = f" {BY_NAME}" if backend == LOGGERS_BACKEND else ""
+            return f"add server {backend}/{name} {endpoint(address, port)} {PURGE} {WATCH}{weight}"
         case SetState(backend, name, state):
             return f"set server {backend}/{name} state {state}"
         case SetWatch(backend, name, on):

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from services.router.actual import Actual
-from services.router.commands import PURGE, WATCH
+from services.router.commands import BY_NAME, PURGE, WATCH
 from services.router.counts import TABLE
-from services.router.names import endpoint
-from services.router.structure import CONTROLLER_BACKEND, Structure
+from services.router.names import CONTROLLER, endpoint
+from services.router.structure import CONTROLLER_BACKEND, LOGGERS_BACKEND, PLATFORM, Structure
 
 TUNNEL = "{ status 101 } or { method CONNECT } { status 200:299 }"
 OK = "status 200 content-type text/plain string ok"
@@ -26,6 +26,8 @@ NO_APP = "There is no app at this address."
 ASLEEP = "This app is not running at the moment. Please try again in a while."
 NO_ANSWER = "This app did not answer. Please try again in a while."
 TOO_SLOW = "This app took too long to answer."
+NO_LOGGER = "This logger is not here at the moment; ask for a new ticket."
+A_TAIL = "{ path -m reg ^/logs/[A-Za-z0-9][A-Za-z0-9_.-]*/tail$ }"  # proto/log-tail.md
 
 
 def render(structure: Structure, picture: Actual) -> str:
@@ -48,7 +50,7 @@ def kept(picture: Actual, structure: Structure) -> Actual:
 
     All of them are watched there, for what is written as not watched could not be watched later.
     """
-    backends = {*structure.backends, CONTROLLER_BACKEND}
+    backends = {*structure.backends, *PLATFORM.values()}
     servers = {
         backend: serving
         for backend, those in picture.servers.items()
@@ -131,6 +133,8 @@ def _frontend(structure: Structure) -> list[str]:
             f"    http-request set-header {header} {value}{missing.replace('HEADER', header)}"
             for header, value in rewritten.items()
         ),
+        f"    http-request set-var(txn.logger) path,field(3,/) if {{ var(txn.app) -m str {CONTROLLER} }} {A_TAIL}",
+        f"    use_backend {LOGGERS_BACKEND} if {{ var(txn.logger) -m found }}",
         f"    use_backend %[var(txn.app),map_str({files.slots},asleep)] if {{ var(txn.app) -m found }}",
         "    default_backend unknown",
         "",
@@ -169,17 +173,39 @@ def _backends(structure: Structure, picture: Actual) -> list[str]:
         f"    http-response track-sc0 srv_name table {TABLE} if {TUNNEL}",
         "",
     ]
-    for backend in (CONTROLLER_BACKEND, *structure.backends):
+    for backend in (*PLATFORM.values(), *structure.backends):
         lines.append(f"backend {backend} from pool")
         if backend == CONTROLLER_BACKEND:
             # A deploy is one request that lasts as long as the deploy; after 20 minutes the controller itself answers.
             # No checker could bring one back that is suspected: they are not watched.
             lines += ["    timeout server 21m", "    default-server no-check"]
+        if backend == LOGGERS_BACKEND:
+            lines += _tails()
         lines += [
             f"    server {name} {endpoint(server.address, server.port)}"
             for name, server in sorted(picture.servers.get(backend, {}).items())
         ]
     return lines
+
+
+def _tails() -> list[str]:
+    """Tails go to the logger that their path names, or nowhere: with a weight of 0, only its name leads to a server.
+
+    Both ends ping each 20 s, so what is silent for long is dead. A ticket is good once: a request is not sent again
+    when a logger may have seen it. (`proto/log-tail.md`)
+    """
+    return [
+        "    timeout server 30s",
+        "    timeout tunnel 5m",
+        f"    default-server no-check {BY_NAME}",
+        "    use-server %[var(txn.logger)] if { var(txn.logger) -m found }",
+        "    retry-on conn-failure",
+        *(
+            f"    http-error status {status} content-type application/json"
+            f' string \'{{"detail":"{NO_LOGGER}"}}\' hdr Retry-After 1'
+            for status in (502, 503, 504)
+        ),
+    ]
 
 
 def _page(status: int, text: str) -> str:

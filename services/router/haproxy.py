@@ -14,7 +14,7 @@ from services.router.commands import Command, DeleteServer, Maps, accepted, line
 from services.router.counts import TUNNELS, Count, counted
 from services.router.files import Files
 from services.router.runtime import HAProxyUnavailable, Runtime
-from services.router.structure import CONTROLLER_BACKEND
+from services.router.structure import LOGGERS_BACKEND, PLATFORM
 
 log = structlog.get_logger("router")
 
@@ -36,12 +36,14 @@ class HAProxy:
     def __init__(self, files: Files, backends: Iterable[str]) -> None:
         self._runtime = Runtime(files.runtime)
         self._maps = Maps(str(files.hosts), str(files.slots), str(files.timeouts))
-        self._backends = {*backends, CONTROLLER_BACKEND}
+        self._backends = {*backends, *PLATFORM.values()}
         self._callbacks: list[Callable[[], None]] = []
         self.actual = Actual()
         self.adopted = False
         self.doubt = True
-        self.times = True  # it has the map of timeouts; one that an older configuration started has not
+        # One that an older configuration started may lack these:
+        self.times = True  # it has the map of timeouts
+        self.tails = True  # it has the back end of the loggers
         self.description = ""
         self.pid = 0
         self.refused = 0
@@ -85,14 +87,16 @@ class HAProxy:
     async def look(self) -> None:
         """Read its whole state; raises `HAProxyUnavailable`."""
         maps = (f"show map {path}" for path in (self._maps.hosts, self._maps.slots, self._maps.timeouts))
-        said, hosts, slots, timeouts, servers = await self._runtime.ask(["show info", *maps, "show servers state"])
+        said, hosts, slots, timeouts, loggers, servers = await self._runtime.ask(
+            ["show info", *maps, f"show servers state {LOGGERS_BACKEND}", "show servers state"]
+        )
         try:
             about = answers.info(said)
             if about.get("Stopping", "0") != "0":
                 self.hang_up()
                 raise HAProxyUnavailable("this worker is finishing; another one takes over")
             found = answers.servers(servers)
-            self.times = answers.has_map(timeouts)
+            self.times, self.tails = answers.has_map(timeouts), answers.has_backend(loggers)
             self.actual = Actual(
                 hosts=answers.table(hosts),
                 slots=answers.table(slots),

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 
-CONTROLLER = "@controller"  # stands for the platform's API where an app's name would stand; no app can have it
+# What stands for a part of the platform where an app's name would stand; no app can have these.
+CONTROLLER = "@controller"  # the API
+LOGGERS = "@loggers"  # the loggers' tails
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,126}")
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?")

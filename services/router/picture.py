@@ -46,17 +46,25 @@ def app_servers(
 
 def controller_servers(members: Mapping[str, MeshMember]) -> dict[str, Server]:
     """The servers of the platform's API, from the daemons that announced themselves."""
-    found: dict[str, tuple[str, int, bool]] = {}
-    for id_, member in members.items():
-        parts = urlsplit(member.url)
-        address = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
-        if is_name(id_) and is_address(address) and parts.port:
-            found[id_] = (address, parts.port, member.ready)
-    any_ready = any(ready for _, _, ready in found.values())
+    found = {id_: (place, m.ready) for id_, m in members.items() if is_name(id_) and (place := _place(m.url))}
+    any_ready = any(ready for _, ready in found.values())
+    return {id_: Server(*place, _state(serving=ready or not any_ready)) for id_, (place, ready) in found.items()}
+
+
+def logger_servers(members: Mapping[str, MeshMember]) -> dict[str, Server]:
+    """The servers of the loggers' tails: each is asked for by its id, whatever it says of itself."""
     return {
-        id_: Server(address, port, _state(serving=ready or not any_ready))
-        for id_, (address, port, ready) in found.items()
+        id_: Server(*place, "ready")
+        for id_, member in members.items()
+        if is_name(id_) and member.sockets_url.startswith("ws://") and (place := _place(member.sockets_url))
     }
+
+
+def _place(url: str) -> tuple[str, int] | None:
+    """The address and port of a URL; None where HAProxy cannot be told of them."""
+    parts = urlsplit(url)
+    address = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
+    return (address, parts.port) if is_address(address) and parts.port else None
 
 
 def hosts(apps: Container[str], names: Mapping[str, Domain], own: Mapping[str, str], platform: str) -> dict[str, str]:

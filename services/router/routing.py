@@ -13,8 +13,9 @@ from services.router.haproxy import HAProxy, HAProxyRefused
 from services.router.hearing import Failure
 from services.router.holding import SECOND_LOOK, Holding
 from services.router.meters import Meters
-from services.router.names import CONTROLLER
+from services.router.names import CONTROLLER, LOGGERS
 from services.router.slots import Slots
+from services.router.structure import PLATFORM
 from services.router.suspicions import Suspicions
 from services.router.wanted import Wanted
 
@@ -141,7 +142,7 @@ class Routing:
             self.decided.clear()
             say(self._slots.owner_errors(draft))
             apps = self._wanted.published_apps() | self._wanted.apps.keys() | self._holding.servers.keys()
-            apps |= draft.slots.keys() | draft.timeouts.keys() | {CONTROLLER}
+            apps |= draft.slots.keys() | draft.timeouts.keys() | PLATFORM.keys()
         else:
             apps = dirty | self.unplaced
         for app in sorted(apps):
@@ -153,6 +154,8 @@ class Routing:
         return commands
 
     def _plan_app(self, app: str, draft: Actual) -> list[Command]:
+        if app == LOGGERS and not self._haproxy.tails:
+            return []  # until the reload that is due
         servers = self._servers_of(app, draft)
         backend = draft.slots.get(app)
         first, last = list[Command](), list[Command]()  # around the servers: no app's traffic meets another's
@@ -186,7 +189,7 @@ class Routing:
         """What an app should have: what is published, or what is held for it."""
         published = self._wanted.servers(app)
         present = draft.of_app(app)
-        if app == CONTROLLER:
+        if app in PLATFORM:
             return published or present  # announcements are leased, and a lease that ended says nothing
         held_before = app in self._holding.servers
         servers = self._holding.decide(

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from services.router.actual import Actual, Server
 from services.router.configuration import kept, render, render_map
 from services.router.files import Files, replace
-from services.router.names import CONTROLLER, is_address, is_host, is_name
-from services.router.structure import Structure
+from services.router.names import is_address, is_host, is_name
+from services.router.structure import PLATFORM, Structure
 
 log = structlog.get_logger("router")
 
@@ -51,7 +51,7 @@ def load(files: Files) -> Actual:
 
 
 def _is_owner(app: str) -> bool:
-    return app == CONTROLLER or is_name(app)
+    return app in PLATFORM or is_name(app)
 
 
 def _lawful(servers: Mapping[str, Server]) -> dict[str, Server]:

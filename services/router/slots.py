@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 
 from services.router.actual import Actual
 from services.router.commands import Command, DropSlot, SetSlot
-from services.router.names import CONTROLLER
-from services.router.structure import CONTROLLER_BACKEND
+from services.router.structure import PLATFORM
 
 
 class Slots:
@@ -34,12 +33,12 @@ class Slots:
         commands: list[Command] = []
         owned: set[str] = set()
         for app, slot in actual.slots.items():
-            right = slot == CONTROLLER_BACKEND if app == CONTROLLER else slot in self._pool
-            if app != CONTROLLER and (not right or slot in owned):
+            if app not in PLATFORM and (slot not in self._pool or slot in owned):
                 commands.append(DropSlot(app))
             owned.add(slot)
-        if actual.slots.get(CONTROLLER) != CONTROLLER_BACKEND:
-            commands.append(SetSlot(CONTROLLER, CONTROLLER_BACKEND, known=CONTROLLER in actual.slots))
+        for part, slot in PLATFORM.items():
+            if actual.slots.get(part) != slot:
+                commands.append(SetSlot(part, slot, known=part in actual.slots))
         return commands
 
     def take(self, actual: Actual, *, idle: Callable[[str], bool]) -> tuple[str, list[Command]] | None:
@@ -50,14 +49,14 @@ class Slots:
         if free := self.free(actual):
             return free[0], []
         for other, slot in actual.slots.items():
-            if other != CONTROLLER and slot not in actual.servers and idle(other):
+            if other not in PLATFORM and slot not in actual.servers and idle(other):
                 return slot, [DropSlot(other)]
         return None
 
     def give_up(self, app: str, actual: Actual) -> list[Command]:
         """An app that exists no more gives up its back end, once that has no server."""
         slot = actual.slots.get(app)
-        if slot is None or slot in actual.servers or app == CONTROLLER:
+        if slot is None or slot in actual.servers or app in PLATFORM:
             return []
         self._given_up[slot] = self._clock()
         return [DropSlot(app)]

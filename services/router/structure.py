@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from services.router.files import Files
-from services.router.names import is_address
+from services.router.names import CONTROLLER, LOGGERS, is_address
 from services.router.settings import RouterSettings
 
 CONTROLLER_BACKEND = "controller"
+LOGGERS_BACKEND = "loggers"  # each request names its server: no other one would do
+PLATFORM = {CONTROLLER: CONTROLLER_BACKEND, LOGGERS: LOGGERS_BACKEND}  # the back ends that are not of the pool
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from services.router import picture
 from services.router.actual import Server
 from services.router.claims import Claims
 from services.router.holding import Holding
-from services.router.names import CONTROLLER, is_name
+from services.router.names import CONTROLLER, LOGGERS, is_name
 from services.router.suspicions import Suspicions
 
 D = TypeVar("D", bound=Document)
@@ -34,6 +34,7 @@ class Wanted:
         self._domains = Mirror(store, keys.domains)
         self._rollouts = Mirror(store, keys.rollouts, recent=4)  # each is looked at as it changes
         self._controllers = Mirror(store, keys.mesh, "controller")
+        self._loggers = Mirror(store, keys.mesh, "logger")
         self._claims = Claims()
         self._everything = True
         self._dirty: set[str] = set()
@@ -53,6 +54,7 @@ class Wanted:
         self._domains.on_change(lambda _: self._touch_hosts())
         self._rollouts.on_change(self._rollouts_moved)
         self._controllers.on_change(lambda _: self._touch({CONTROLLER}))
+        self._loggers.on_change(lambda _: self._touch({LOGGERS}))
         suspicions.on_change(self._suspicion_moved)
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -107,6 +109,8 @@ class Wanted:
         """The published servers of an app."""
         if app == CONTROLLER:
             return picture.controller_servers({parts[1]: member for parts, member in self._controllers.items()})
+        if app == LOGGERS:
+            return picture.logger_servers({parts[1]: member for parts, member in self._loggers.items()})
         if not is_name(app):
             return {}
         published = self._published.get(app, {})
@@ -148,6 +152,7 @@ class Wanted:
             "domains": self._domains,
             "rollouts": self._rollouts,
             "controllers": self._controllers,
+            "loggers": self._loggers,
         }
 
     def _touch(self, apps: set[str]) -> None:

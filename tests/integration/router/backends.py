@@ -23,6 +23,7 @@ class Backend:
         self.address = "127.0.0.1"
         self.port = 0
         self.requests = 0
+        self.sockets = 0
         self.died = 0
         self.waiting = 0
         self.release = asyncio.Event()
@@ -56,6 +57,7 @@ class Backend:
                 self.requests += 1
                 await self.answers.wait()
                 if b"upgrade: websocket" in head.lower():
+                    self.sockets += 1
                     await self._echo(head, reader, writer)
                     return
                 path = head.split(b" ", 2)[1]

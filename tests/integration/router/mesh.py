@@ -159,6 +159,17 @@ class Mesh:
         )
         await Shelf(self.writers, self.keys.mesh).put(record, "controller", id_)
 
+    async def logger(self, id_: str, backend: Backend) -> None:
+        """A logger whose WebSockets are there; nobody listens where it takes lines."""
+        sockets_url = f"ws://127.0.0.1:{backend.port}"
+        record = MeshMember(
+            service="logger", id=id_, node=id_, url="http://127.0.0.1:9", sockets_url=sockets_url, started=now()
+        )
+        await Shelf(self.writers, self.keys.mesh).put(record, "logger", id_)
+
+    async def forget_logger(self, id_: str) -> None:
+        await Shelf(self.writers, self.keys.mesh).delete("logger", id_)
+
     async def word(self) -> Router | None:
         """What the router says in `routers/<id>`."""
         stored = await Shelf(self.writers, self.keys.routers).get("node-1")

@@ -83,3 +83,21 @@ async def test_a_haproxy_of_an_older_configuration_is_reloaded_before_timeouts_a
     assert {
         failure for failure in seen.failures if "status=404" not in failure and "status=503" not in failure
     } == set()
+
+
+async def test_a_haproxy_without_the_loggers_back_end_is_reloaded_before_it_is_told_of_them(mesh: Mesh) -> None:
+    configuration = mesh.haproxy.home / "haproxy.cfg"
+    mesh.haproxy.kill9()
+    text = configuration.read_text()
+    older = re.sub(r"(?m)^backend loggers from pool\n(    .*\n)*", "", text)
+    older = re.sub(r"(?m)^ .*txn\.logger.*\n", "", older)
+    configuration.write_text(older.replace("description deis-", "description deis-older-"))
+    mesh.haproxy.start()
+    async with backends("tails", "api") as (tails, api), mesh.running() as daemon:
+        await mesh.controller("c1", api)
+        await mesh.logger("node-1", tails)
+        await mesh.ready(daemon)
+        await eventually(lambda: "loggers/node-1" in mesh.haproxy.ask("show servers conn loggers"))
+        async with websocket(mesh.haproxy.port, "deis.example.test", "/logs/node-1/tail") as stream:
+            assert await echo(stream, b"hello") == b"hello"
+        assert mesh.metric("deis_router_commands_refused") == 0

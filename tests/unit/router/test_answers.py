@@ -73,6 +73,11 @@ def test_a_map_that_haproxy_was_started_without_is_told_from_an_empty_one() -> N
     assert not answers.has_map("Unknown map identifier. Please use #<id> or <file>.\n")
 
 
+def test_a_back_end_that_haproxy_was_started_without_is_told_from_an_empty_one() -> None:
+    assert answers.has_backend(HEAD + "\n")
+    assert not answers.has_backend("Can't find backend.\n")
+
+
 def test_a_haproxy_without_servers_has_none() -> None:
     assert answers.servers(HEAD + "\n") == {}
 
@@ -96,6 +101,11 @@ def test_a_write_to_a_map_says_whether_the_key_is_there() -> None:
     assert line(SetHost("a.test", "shop", known=False), MAPS) == "add map /h/hosts.map a.test shop"
     assert line(SetHost("a.test", "shop", known=True), MAPS) == "set map /h/hosts.map a.test shop"
     assert line(SetSlot("shop", "app3", known=False), MAPS) == "add map /h/slots.map shop app3"
+
+
+def test_a_loggers_server_is_never_chosen_for_its_load() -> None:
+    assert line(AddServer("loggers", "node-1", "10.0.0.1", 8089), MAPS).endswith(" weight 0")
+    assert "weight" not in line(AddServer("app0", "a", "10.0.0.1", 5000), MAPS)
 
 
 def test_watching_and_timeouts_are_said_in_haproxys_words() -> None:

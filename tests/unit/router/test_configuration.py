@@ -78,3 +78,14 @@ def test_an_address_to_bind_that_is_none_is_named(bind: str) -> None:
 def test_a_home_that_haproxy_could_not_use_is_refused(home: str) -> None:
     with pytest.raises(BadHome):
         Files(Path(home))
+
+
+def test_nothing_of_a_requests_head_is_logged_since_tickets_are_in_it() -> None:
+    text = render(structure(), PICTURE)
+    assert "capture" not in text
+    assert [line.strip() for line in text.splitlines() if "log-format" in line] == ['log-format "%b %s %ts %Ta"']
+
+
+def test_an_idle_tail_outlives_the_pings_whatever_is_set_for_apps() -> None:
+    _, _, tails = render(structure(router_tunnel_seconds=1), PICTURE).partition("backend loggers from pool\n")
+    assert "    timeout tunnel 5m\n" in tails.partition("backend app0")[0]

@@ -145,8 +145,10 @@ def test_a_domain_of_no_app_and_a_host_that_is_none_are_left_out() -> None:
     assert picture.hosts({"shop"}, names, {}, "deis.test") == {"deis.test": CONTROLLER}
 
 
-def member(url: str, *, ready: bool = True) -> MeshMember:
-    return MeshMember(service="controller", id="c", node="node-1", url=url, ready=ready, started=now())
+def member(url: str, *, ready: bool = True, sockets: str = "") -> MeshMember:
+    return MeshMember(
+        service="controller", id="c", node="node-1", url=url, sockets_url=sockets, ready=ready, started=now()
+    )
 
 
 def test_controllers_are_servers_by_their_announced_address() -> None:
@@ -159,4 +161,19 @@ def test_controllers_are_servers_by_their_announced_address() -> None:
     assert picture.controller_servers(members) == {
         "c1": Server("10.0.0.1", 8000, "ready"),
         "c2": Server("127.0.0.1", 8000, "drain"),
+    }
+
+
+def test_loggers_are_servers_where_their_sockets_are_and_none_without() -> None:
+    members = {
+        "node-1": member("http://10.0.0.1:8088", sockets="ws://10.0.0.1:8089", ready=False),
+        "node-2.test": member("http://10.0.0.2:8088", sockets="ws://[fd00::2]:8089"),
+        "node-3": member("http://10.0.0.3:8088"),
+        "node-4": member("http://10.0.0.4:8088", sockets="wss://10.0.0.4:8089"),
+        "node-5": member("http://10.0.0.5:8088", sockets="ws://name.test:8089"),
+        "node-6; show info": member("http://10.0.0.6:8088", sockets="ws://10.0.0.6:8089"),
+    }
+    assert picture.logger_servers(members) == {
+        "node-1": Server("10.0.0.1", 8089, "ready"),
+        "node-2.test": Server("fd00::2", 8089, "ready"),
     }

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from services.router.actual import Actual, Server
 from services.router.commands import SetSlot
-from services.router.names import CONTROLLER
+from services.router.names import CONTROLLER, LOGGERS
 from services.router.slots import Slots
-from services.router.structure import CONTROLLER_BACKEND
+from services.router.structure import CONTROLLER_BACKEND, LOGGERS_BACKEND, PLATFORM
 
 POOL = ["app0", "app1", "app2"]
 SERVER = {"a": Server("10.0.0.1", 1, "ready")}
@@ -48,18 +48,21 @@ def test_a_back_end_is_not_given_up_before_its_last_server_is_gone() -> None:
     assert slots.give_up("shop", Actual()) == []
 
 
-@given(st.dictionaries(st.sampled_from(["a", "b", "c", CONTROLLER]), st.sampled_from([*POOL, "app9", "controller"])))
+@given(st.dictionaries(st.sampled_from(["a", "b", "c", *PLATFORM]), st.sampled_from([*POOL, "app9", "controller"])))
 def test_any_map_of_slots_is_repaired_to_one_owner_each(mapped: dict[str, str]) -> None:
     slots, actual = Slots(POOL, float), Actual(slots=dict(mapped))
     for command in slots.owner_errors(actual):
         actual.apply(command)
-    assert actual.slots.pop(CONTROLLER) == CONTROLLER_BACKEND
+    assert {part: actual.slots.pop(part) for part in PLATFORM} == PLATFORM
     owned = list(actual.slots.values())
     assert len(owned) == len(set(owned))
     assert set(owned) <= set(POOL)
-    rest = Actual(slots={**actual.slots, CONTROLLER: CONTROLLER_BACKEND})
+    rest = Actual(slots={**actual.slots, **PLATFORM})
     assert slots.owner_errors(rest) == []
 
 
-def test_the_api_has_its_own_back_end_from_the_start() -> None:
-    assert Slots(POOL, float).owner_errors(Actual()) == [SetSlot(CONTROLLER, CONTROLLER_BACKEND, known=False)]
+def test_the_api_and_the_tails_have_their_own_back_ends_from_the_start() -> None:
+    assert Slots(POOL, float).owner_errors(Actual()) == [
+        SetSlot(CONTROLLER, CONTROLLER_BACKEND, known=False),
+        SetSlot(LOGGERS, LOGGERS_BACKEND, known=False),
+    ]
