@@ -41,6 +41,7 @@ class LocalSettings(BaseSettings):
     router_http_port: int = Field(8080, ge=1, le=65535)
     controller_port: int = Field(8000, ge=1, le=65535)
     logger_port: int = Field(8088, ge=1, le=65535)
+    logger_sockets_port: int = Field(8089, ge=1, le=65535)
     etcd_port: int = Field(4001, ge=1, le=65535)
     etcd_peer_port: int = Field(7001, ge=1, le=65535)
     # Probes and metrics of each process; the shared layout has those of the controller and of the router.
