@@ -34,8 +34,9 @@ async def loggers(records: Records) -> dict[str, MeshMember]:
 
 async def keeper_of(records: Records, app: str) -> str:
     """The id of the logger that keeps an app's lines."""
-    member = logger_of(records.app(app).uuid, await _members(records))
-    assert member is not None, "there is no logger"
+    record = records.apps.get(app)
+    member = logger_of(record.uuid, await _members(records)) if record else None
+    assert member is not None, f"there is no logger, or no app {app}"
     return member.id
 
 
