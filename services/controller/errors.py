@@ -139,6 +139,10 @@ class TooManyFollowers(Throttled):
         self.args = (f"This controller {why} already, which is the most. {ask}",)
 
 
+class TailsUnavailable(NotReady):
+    """No logger can be followed for an app's lines now."""
+
+
 class LogsUnavailable(ApiError):
     """The logger cannot be asked."""
 

@@ -76,6 +76,8 @@ class Picture:
         self.retiring = Awaited(self.mirrors.retiring)
         self.log_ends = Awaited(self.mirrors.log_ends)
         self.nodes = Awaited(self.mirrors.nodes)
+        self.drains = Awaited(Mirror(store, keyspace.drains, recent=RECENT))
+        self.drain_states = Awaited(Mirror(store, keyspace.drain_states, recent=RECENT))
         self.loggers = Awaited(Mirror(store, keyspace.mesh, "logger"))
         self._awaited = {name: value for name, value in vars(self).items() if isinstance(value, Awaited)}
         self._releases = Ranked(self.releases.mirror, by_number, self.release)

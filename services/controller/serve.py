@@ -28,6 +28,7 @@ from services.controller.cancelling import Cancels
 from services.controller.controller import Controller
 from services.controller.deployer import Deployer, DeployerSettings
 from services.controller.directory_logins import DirectoryLogins
+from services.controller.drains import Drains
 from services.controller.events import Events
 from services.controller.followers import Followers
 from services.controller.passwords import Passwords
@@ -126,6 +127,8 @@ async def control(
         builder_key = daemon.loop(
             "make_the_builder_key", controller.builder_key.ensure, every=30.0, expected=(StoreUnavailable, BadRecord)
         )
+        drains = Drains(store, keys, picture, controller.vault)
+        daemon.loop("drop_orphaned_drain_states", drains.drop_orphaned_states, every=30.0, expected=(StoreUnavailable,))
         picture.platform.mirror.on_change(lambda _: hold.wake())
         picture.platform.mirror.on_change(lambda _: builder_key.wake())
         daemon.ready[VAULT] = lambda: not controller.custody.trouble

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from libs.keyspace.records import App, Build, Cert, Config, Domain, Event, Release, SshKey, User
+from libs.keyspace.records import App, Build, Cert, Config, Domain, Drain, Event, Release, SshKey, User
 from services.controller.processes import Process
 from services.controller.standing import Standing
 from services.controller.tokens import Held
@@ -169,6 +169,21 @@ def of_cert(cert: Cert) -> Shape:
         "common_name": cert.common_name,
         "subject_alt_names": [*cert.names],
         "fingerprint": cert.fingerprint,
+    }
+
+
+def of_drain(drain: Drain, state: Shape | None) -> Shape:
+    """A drain; none of its secrets."""
+    return {
+        "id": drain.id,
+        "app": drain.app,
+        "owner": drain.owner,
+        "url": drain.url,
+        "token": drain.token,
+        "select": dict(drain.select),
+        "created": date(drain.created),
+        "client_certificate": bool(drain.client_certificate),
+        "state": state,
     }
 
 

@@ -16,7 +16,8 @@ from argon2 import PasswordHasher
 
 from libs.daemon import supervise
 from libs.keyspace.document import now
-from libs.keyspace.records import Cert, LogEnd, SshKey, Token, User
+from libs.keyspace.records import Cert, Drain, LogEnd, SshKey, Token, User
+from libs.keyspace.records.logs import PLATFORM
 from libs.store.drivers.memory import MemoryStore
 from libs.store.mirror import Mirror
 from libs.store.shelf import Shelf
@@ -54,6 +55,7 @@ class Cast:
 
     api: Api
     people: Mapping[str, Client]
+    app: str  # its uuid, and the id of its drain
     build: str  # its uuid
     token: str  # the id of a named token of the owner's
     builder: str  # the builder's key
@@ -73,6 +75,7 @@ class Cast:
             "domain": "hello.example.org",
             "username": "collaborator",
             "common_name": "secure.example.org",
+            "drain": PLATFORM if path.startswith("/v1/admin/") else self.app,
         }
         if path.startswith("/v1/keys/"):
             names["id"] = "owner@home"
@@ -133,7 +136,8 @@ async def set_stage(api: Api) -> Cast:
     ssh = {"id": "owner@home", "owner": "owner", "public": f"ssh-rsa {BLOB} owner@home", "fingerprint": MD5}
     await Shelf(store, keyspace.keys).create(SshKey(uuid=build.json["uuid"], created=now(), **ssh), SHA256)
     pem, key = _certificate("secure.example.org")
-    sealed = api.controller.vault.seal_text("cert:secure.example.org", key)
+    vault = api.controller.vault
+    sealed = vault.seal_text("cert:secure.example.org", key)
     cert = Cert(
         common_name="secure.example.org",
         owner="owner",
@@ -145,9 +149,14 @@ async def set_stage(api: Api) -> Cast:
         created=now(),
     )
     await Shelf(store, keyspace.certs).create(cert, cert.common_name)
+    (app,) = [app for _, app in api.controller.picture.apps.mirror.items()]
+    for scope, name in ((app.uuid, app.id), (PLATFORM, "")):
+        to = {"url": "https://logs.example.org/", "token": "d.1", "secret": vault.seal_text(f"drain:{scope}", "{}")}
+        drain = Drain(id=scope, app=name, owner="owner", created=now(), **to)
+        await Shelf(store, keyspace.drains).create(drain, scope, scope)
     named = Token(username="owner", id="ci0", name="ci", created=now())
     await Shelf(store, keyspace.tokens).create(named, hash_of("0" * 40))
-    cast = Cast(api, people, build.json["uuid"], named.id, await api.controller.builder_key.value())
+    cast = Cast(api, people, app.uuid, build.json["uuid"], named.id, await api.controller.builder_key.value())
     await cast.settled()
     return cast
 

@@ -51,6 +51,7 @@ from services.controller.deployer.steps import (
 from services.controller.deployer.tail import LINES, QUOTED, last_lines
 from services.controller.deployer.tidings import tidings
 from services.controller.deployer.view import Quotation, Refusal, View
+from services.controller.drains import forget_drains
 from services.controller.events import Events
 
 log = structlog.get_logger("deployer")
@@ -282,6 +283,7 @@ class Executor:
         for domain in await Shelf(self._store, self._keyspace.domains).list():
             if domain.document.app == app.id:
                 await self._store.delete(self._keyspace.domains.key(*domain.parts), expect=domain.revision)
+        await forget_drains(self._store, self._keyspace, app.uuid)
         collections = self._keyspace
         for collection in (collections.rollouts, collections.releases, collections.builds, collections.events):
             for entry in (await self._store.list(collection.under(app.uuid))).entries:

@@ -9,6 +9,7 @@ from services.controller.resources.certs import CertsResource
 from services.controller.resources.config import ConfigResource
 from services.controller.resources.containers import ContainersResource
 from services.controller.resources.domains import DomainsResource
+from services.controller.resources.drains import DrainsResource
 from services.controller.resources.events import EventsResource
 from services.controller.resources.healthchecks import HealthchecksResource
 from services.controller.resources.hooks import HooksResource
@@ -41,6 +42,7 @@ ALL: tuple[type[Resource], ...] = (
     ContainersResource,
     DomainsResource,
     LogsResource,
+    DrainsResource,
     EventsResource,
     KeysResource,
     CertsResource,

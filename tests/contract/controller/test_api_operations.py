@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contract.controller.operations import accounts, apps, certs, hooks, keys, people, processes, releases
+from tests.contract.controller.operations import accounts, apps, certs, drains, hooks, keys, people, processes, releases
 from tests.contract.controller.operations.apps import APP, AT
 from tests.support.api import Api
 from tests.support.contract import Checked, operations, written
@@ -19,6 +19,7 @@ async def test_every_operation_answers_as_the_contract_says(api: Api) -> None:
     await processes.ask(call)
     await keys.ask(call)
     await certs.ask(call)
+    await drains.ask(call, api)
     await hooks.ask(call, await api.controller.builder_key.value())
     call = await people.ask(call)
     await call("DELETE", APP, AT, status=204)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.controller.errors import Throttled
-from services.controller.throttle import OF_ACCOUNT, OF_ADDRESS, Failures, Throttle, neighbourhood
+from services.controller.throttle import OF_ACCOUNT, OF_ADDRESS, Allowance, Throttle, neighbourhood
 
 
 class Clock:
@@ -94,7 +94,7 @@ def test_the_addresses_of_one_ipv6_site_are_one_client() -> None:
 
 
 def test_memory_is_bounded_and_the_oldest_goes() -> None:
-    failures = Failures(2, 60.0, room=100)
+    failures = Allowance(2, 60.0, room=100)
     for number in range(1000):
         failures.add(str(number).encode(), 0.0)
     assert len(failures) == 100
@@ -104,7 +104,7 @@ def test_memory_is_bounded_and_the_oldest_goes() -> None:
 
 
 def test_what_is_forgiven_takes_no_room() -> None:
-    failures = Failures(2, 60.0, room=100)
+    failures = Allowance(2, 60.0, room=100)
     for number in range(50):
         failures.add(str(number).encode(), 0.0)
     failures.add(b"later", 61.0)
@@ -115,7 +115,7 @@ def test_what_is_forgiven_takes_no_room() -> None:
 def test_there_are_never_more_failures_than_the_bucket_holds(steps: list[tuple[float, bool]]) -> None:
     """Against a bucket of waiting failures of which one leaves each period."""
     burst, period = 3, 20.0
-    failures, now = Failures(burst, period), 0.0
+    failures, now = Allowance(burst, period), 0.0
     leaves: deque[float] = deque()  # when each failure is forgiven
     for pause, tries in steps:
         now += pause

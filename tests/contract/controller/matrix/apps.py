@@ -21,5 +21,6 @@ ROWS = (
     Row("POST", f"{APP}/domains", answered(SHARED, 201), {"domain": "more.example.org"}),
     Row("DELETE", f"{APP}/domains/{{domain}}", answered(OWNED, 204)),
     Row("GET", f"{APP}/logs", answered(SHARED, 500)),  # no logger is there
+    Row("POST", f"{APP}/logs/tickets", answered(SHARED, 503)),
     Row("GET", f"{APP}/events", SHARED),
 )

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from tests.contract.controller.matrix import accounts, apps, certs, hooks, keys, people, releases
+from tests.contract.controller.matrix import accounts, apps, certs, drains, hooks, keys, people, releases
 
-ROWS = (*accounts.ROWS, *apps.ROWS, *certs.ROWS, *hooks.ROWS, *keys.ROWS, *people.ROWS, *releases.ROWS)
+ROWS = (
+    *accounts.ROWS,
+    *apps.ROWS,
+    *certs.ROWS,
+    *drains.ROWS,
+    *hooks.ROWS,
+    *keys.ROWS,
+    *people.ROWS,
+    *releases.ROWS,
+)

@@ -22,4 +22,5 @@ async def ask(call: Checked) -> None:
     await call("GET", f"{APP}/domains", f"{AT}/domains", status=200)
     await call("DELETE", f"{APP}/domains/example.org", f"{AT}/domains/{{domain}}", status=204)
     await call("GET", f"{APP}/logs", f"{AT}/logs", status=500)
+    await call("POST", f"{APP}/logs/tickets", f"{AT}/logs/tickets", status=503)
     await call("GET", f"{APP}/events", f"{AT}/events", status=200)
