@@ -21,6 +21,11 @@ class LoggerSettings(Settings):
         1000, ge=0, description="lines that an app keeps while others have more, if memory is short"
     )
     logger_forget_seconds: float = Field(600.0, ge=0, description="how long the lines of a destroyed app are kept")
+    logger_sockets_host: str = Field("127.0.0.1", description="where log tails listen: loopback or the admin network")
+    logger_sockets_port: int = Field(8089, description="their port; 0 takes a free one")
+    logger_tails: int = Field(500, ge=1, description="log tails at once; a slow reader's may take 1 MiB and a half")
+    logger_app_tails: int = Field(50, ge=1, description="of these, tails of one app")
+    logger_ping_seconds: float = Field(20.0, gt=0, description="between pings of a tail, and for each one's answer")
     internal_token: str = Field(
         "", repr=False, description="token between daemons; empty: the file secrets/internal.token in home"
     )
