@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from libs.keyspace.document import now
 from libs.keyspace.records import MeshMember
 from libs.loglines.sharing import logger_of
 from libs.store.shelf import Shelf
@@ -27,11 +28,6 @@ class Keeper:
     id: str
 
 
-async def loggers(records: Records) -> dict[str, MeshMember]:
-    """The loggers that announce themselves, by id."""
-    return {member.id: member for member in await _members(records)}
-
-
 async def keeper_of(records: Records, app: str) -> str:
     """The id of the logger that keeps an app's lines."""
     record = records.apps.get(app)
@@ -46,13 +42,14 @@ async def own_logger(platform: Platform, records: Records) -> Keeper:
 
 
 @asynccontextmanager
-async def further_logger(platform: Platform, records: Records) -> AsyncIterator[Keeper]:
-    """A second one for as long as the body runs; the body may kill it."""
+async def further_logger(platform: Platform, records: Records, *, keeps: str) -> AsyncIterator[Keeper]:
+    """A second one for as long as the body runs, by a name with which it keeps this app; the body may kill it."""
+    node = await _name_to_keep(records, keeps)
     port = free_port()
     environment = {
         **platform.settings.environment(),
         **platform.environment,
-        "DEIS_NODE": "another-node",
+        "DEIS_NODE": node,
         "DEIS_LOGGER_PORT": str(port),
         "DEIS_LOGGER_SOCKETS_PORT": str(free_port()),
         "DEIS_ADMIN_PORT": str(free_port()),
@@ -72,6 +69,16 @@ async def further_logger(platform: Platform, records: Records) -> AsyncIterator[
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
         await process.wait()
+
+
+async def _name_to_keep(records: Records, app: str) -> str:
+    members, record = await _members(records), records.apps.get(app)
+    assert record is not None, f"there is no app {app}"
+    for number in range(100):
+        newcomer = MeshMember(service="logger", id=f"node-{number}", node="", url="", started=now())
+        if logger_of(record.uuid, [*members, newcomer]) is newcomer:
+            return newcomer.id
+    raise AssertionError(f"no name of a hundred would have a logger keep {app}")
 
 
 async def _id_at(records: Records, port: int) -> str:
