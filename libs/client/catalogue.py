@@ -34,6 +34,7 @@ GROUPS: Mapping[str, Group] = {
         Group("healthchecks", "manage the probes of an application's processes"),
         Group("settings", "manage how an application's processes are replaced and drained"),
         Group("domains", "manage the domain names that an application answers to"),
+        Group("drains", "manage where an application's log lines are sent"),
         Group("builds", "deploy images"),
         Group("releases", "manage releases of an application: watch, cancel, go back to one"),
         Group("certs", "manage certificates, for TLS"),

@@ -15,6 +15,7 @@ from libs.client.api.errors import ClientError
 from libs.client.catalogue import GROUPS, Group, all_names, commands_in, group_of
 from libs.client.errors import Interrupted
 from libs.client.invocation import Invocation, invocation, version
+from libs.client.outlet import give_up
 from libs.client.screen import Screen
 
 HELP = ("--help", "-h")
@@ -30,7 +31,7 @@ def main() -> NoReturn:
         status = complete() if completion.is_asked(os.environ) else run(sys.argv[1:], call)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough, as in `deis logs | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up(sys.stdout)
         status = 1
     except KeyboardInterrupt:
         call.screen.error("interrupted.")

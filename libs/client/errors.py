@@ -48,6 +48,10 @@ class NotOut(ClientError):
         super().__init__("\n".join([outcome, *(["its last lines:"] if lines else []), *lines]))
 
 
+class TailEnded(ClientError):
+    """A log that was followed goes on no more; the text says why."""
+
+
 class Interrupted(ClientError):
     """The user pressed Ctrl-C while the controller was at work; `note` says what goes on."""
 

@@ -85,6 +85,11 @@ def version() -> str:
     return metadata.version("deis")
 
 
+def agent() -> str:
+    """What this command calls itself to servers."""
+    return f"deis/{version()}"
+
+
 @dataclass(frozen=True)
 class Invocation:
     """What a command works with. `directory` is where the user stands."""
@@ -171,11 +176,11 @@ class Invocation:
         from libs.client.api.client import open_client  # noqa: PLC0415
         from libs.client.api.connection import SPOKEN  # noqa: PLC0415
 
-        agent, seconds = f"deis/{version()}", answer_seconds(self.environment)
+        seconds = answer_seconds(self.environment)
         opened = open_client if seconds is None else partial(open_client, seconds=seconds)
 
         async def asking() -> T:
-            async with opened(controller, token=token, ssl_verify=ssl_verify, agent=agent) as client:
+            async with opened(controller, token=token, ssl_verify=ssl_verify, agent=agent()) as client:
                 try:
                     return await question(client)
                 finally:

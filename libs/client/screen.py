@@ -53,6 +53,11 @@ class Screen:
         """Let a reader have now what was written so far."""
         self._out.flush()
 
+    @property
+    def out(self) -> TextIO:
+        """Standard output itself."""
+        return self._out
+
     def visible(self, value: object) -> str:
         """A value as text; on a terminal its control characters, colours included, are spelt out."""
         return spelt_out(str(value)) if self._terminal[id(self._out)] else str(value)

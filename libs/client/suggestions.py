@@ -87,6 +87,10 @@ async def _domains(client: Client, asked: Asked) -> Iterable[str]:
     return [domain.domain for domain in (await client.domains.list(asked["app"], MOST)).results]
 
 
+async def _drains(client: Client, asked: Asked) -> Iterable[str]:
+    return [drain.id for drain in (await client.drains.list(None if asked.get("platform") else asked["app"])).results]
+
+
 async def _certs(client: Client, _: Asked) -> Iterable[str]:
     return [cert.common_name for cert in (await client.certs.list(MOST)).results]
 
@@ -114,6 +118,7 @@ app_names = from_controller(_apps, of_app=False)
 cert_names = from_controller(_certs, of_app=False)
 collaborators = from_controller(_collaborators)
 config_keys = from_controller(_config_keys)
+drain_names = from_controller(_drains)
 domain_names = from_controller(_domains)
 key_names = from_controller(_keys, of_app=False)
 process_counts = from_controller(_counts)

@@ -72,9 +72,3 @@ class Apps:
     async def transfer(self, app: str, owner: str) -> None:
         """Make another user the app's owner."""
         await self._connection.post(app_path(app), {"owner": owner})
-
-    async def logs(self, app: str, lines: int | None = None) -> str:
-        """The newest log lines, oldest first; empty when there are none."""
-        path = app_path(app, "logs")
-        reply = await (self._connection.get(path, log_lines=lines) if lines else self._connection.get(path))
-        return reply.text

@@ -12,9 +12,11 @@ from libs.client.api.certs import Certs
 from libs.client.api.config import Configs
 from libs.client.api.connection import ANSWER_SECONDS, Connection, connect
 from libs.client.api.domains import Domains
+from libs.client.api.drains import Drains
 from libs.client.api.events import Events
 from libs.client.api.healthchecks import Healthchecks
 from libs.client.api.keys import Keys
+from libs.client.api.logs import Logs
 from libs.client.api.perms import Perms
 from libs.client.api.platform import Platform
 from libs.client.api.processes import Processes
@@ -36,9 +38,11 @@ class Client:
         self.certs = Certs(connection)
         self.config = Configs(connection)
         self.domains = Domains(connection)
+        self.drains = Drains(connection)
         self.events = Events(connection)
         self.healthchecks = Healthchecks(connection)
         self.keys = Keys(connection)
+        self.logs = Logs(connection)
         self.perms = Perms(connection)
         self.platform = Platform(connection)
         self.processes = Processes(connection)

@@ -34,6 +34,8 @@ def subject_of(path: str, asked: Mapping[str, object] | None = None) -> str:
             subject = f"token {which}"
         case ["v1", "auth", what, *_]:
             subject = user if what in {"passwd", "tokens", "cancel"} else "the call"
+        case ["v1", "admin", "drains", drain]:
+            subject = f"drain {drain} of the platform"
         case ["v1", "admin", "perms", *who]:
             subject = f"user {who[0]}" if who else user
         case ["v1", "certs", name]:
@@ -49,8 +51,10 @@ def listing_of(path: str) -> str:
     """The command that lists things such as the one that was not found; empty where there is none."""
     listing = ""
     match parts_of(path):
-        case ["v1", "apps", app, ("domains" | "releases" | "builds") as kind, _, *_]:
+        case ["v1", "apps", app, ("domains" | "drains" | "releases" | "builds") as kind, _, *_]:
             listing = f"deis {kind} -a {app}"
+        case ["v1", "admin", "drains", _]:
+            listing = "deis drains --platform"
         case ["v1", "apps", app, "perms", *_]:
             listing = f"deis perms -a {app}"
         case ["v1", "apps", _, *_]:
@@ -74,6 +78,6 @@ def _of_app(app: str, rest: list[str], user: str, version: object) -> str:
             subject = f"release {version} of app {app}"
         case ["perms", *who]:
             subject = f"{f'user {who[0]}' if who else user}, or app {app} itself,"
-        case ["domains" | "releases" | "builds" as kind, name] if name != "cancel":
+        case ["domains" | "drains" | "releases" | "builds" as kind, name] if name != "cancel":
             subject = f"{kind.removesuffix('s')} {name} of app {app}"
     return subject

@@ -11,6 +11,7 @@ from libs.client.api.controller import app_url, git_url
 from libs.client.api.errors import NotFound
 from libs.client.commands.domains import domain_lines
 from libs.client.commands.listing import shown
+from libs.client.commands.logs import logs
 from libs.client.commands.options import AppOption, JsonOption, LimitOption
 from libs.client.commands.ps import show_processes, tell_why_none
 from libs.client.commands.rollouts import watch
@@ -18,7 +19,6 @@ from libs.client.commands.running import run
 from libs.client.errors import BadArgument, Declined, GitFailed
 from libs.client.evidence import in_brief
 from libs.client.invocation import Invocation, present
-from libs.client.logs import coloured, entries
 from libs.client.pairs import parse_buildpack
 from libs.client.screen import RED, Screen
 
@@ -158,31 +158,6 @@ def open_(
     url = app_url(call.profile().controller, call.ask(question))
     if only_print or not webbrowser.open(url):
         call.screen.line(url)
-
-
-def logs(
-    context: typer.Context,
-    app: AppOption = None,
-    lines: Annotated[
-        int | None, typer.Option("-n", "--lines", metavar="NUMBER", help="How many lines, newest.")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """Show the newest log lines."""
-    call = present(context)
-    name = call.app(app)
-    if lines is not None and lines < 1:
-        raise BadArgument(f'"--lines={lines}" is no number of lines; give 1 or more')
-
-    async def question(client: Client) -> str:
-        return await client.apps.logs(name, lines)
-
-    text = call.ask(question)
-    if json:
-        call.screen.json(entries(text))
-        return
-    for line in text.rstrip("\n").split("\n"):
-        call.screen.line(coloured(line, call.screen))
 
 
 def destroy(
