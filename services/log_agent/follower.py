@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +39,7 @@ class Parts:
     ends: Ends
     counts: Counts
     ready: Callable[[Lane], None]
+    settled: Callable[[str], Awaitable[None]]  # once no line of an instance is under way
     refill: int  # lines of history for a logger that lost its memory
     stall_seconds: float  # how long an open stream may wait for room
 
@@ -68,8 +69,15 @@ class Follower:
 
     async def run(self) -> None:
         """Until the instance is gone and all that it said has arrived."""
+        await self._parts.settled(self._instance.id)  # of the follower before, where the app moved away and is back
         asked = partial(self._parts.client.known, self._instance.app_uuid, self._instance.id)
         lane = self._begin(await until_answered(asked))
+        try:
+            await self._follow(lane)
+        finally:
+            lane.leave()
+
+    async def _follow(self, lane: Lane) -> None:
         pause = FIRST_PAUSE
         while True:
             self._changed.clear()

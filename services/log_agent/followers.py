@@ -1,9 +1,9 @@
-"""The followers: one for each instance that the node's records name."""
+"""The followers of one logger: one for each instance of its apps that the node's records name."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from libs.keyspace.records import Instance
 from libs.store.mirror import Mirror
@@ -11,16 +11,30 @@ from services.log_agent.follower import Follower
 
 
 class Followers:
-    """Keeps a follower for each record of a mirror; one whose record went away ends by itself, once all was read."""
+    """Keeps a follower for each record of a mirror that is `mine`.
 
-    def __init__(self, instances: Mirror[Instance], follow: Callable[[Instance], Follower]) -> None:
+    One whose record went away ends by itself, once all was read; one whose app moved is left at once.
+    """
+
+    def __init__(
+        self,
+        instances: Mirror[Instance],
+        mine: Callable[[Instance], bool],
+        follow: Callable[[Instance], Follower],
+    ) -> None:
         self._instances = instances
+        self._mine = mine
         self._follow = follow
-        self._followers: dict[str, Follower] = {}
+        self._followers: dict[str, tuple[Follower, asyncio.Task[None]]] = {}
         self._woken = asyncio.Event()
 
+    @property
+    def ids(self) -> Collection[str]:
+        """The instances that are followed."""
+        return self._followers.keys()
+
     def wake(self) -> None:
-        """The mirror changed: look again."""
+        """The mirror changed, or whose is whose: look again."""
         self._woken.set()
 
     async def run(self, gone: Callable[[str], None]) -> None:
@@ -31,14 +45,21 @@ class Followers:
                 self._woken.clear()
                 present = {instance.id: instance for _, instance in self._instances.items()}
                 for id_, instance in present.items():
-                    if id_ in self._followers:
-                        self._followers[id_].saw(instance)
+                    if not self._mine(instance):
+                        self._leave(id_)
+                    elif id_ in self._followers:
+                        self._followers[id_][0].saw(instance)
                     else:
-                        self._followers[id_] = follower = self._follow(instance)
-                        group.create_task(self._run(id_, follower, gone), name=f"follow {instance.name}")
+                        follower = self._follow(instance)
+                        run = self._run(id_, follower, gone)
+                        self._followers[id_] = follower, group.create_task(run, name=f"follow {instance.name}")
                 for id_ in self._followers.keys() - present.keys():
-                    self._followers[id_].departed()
+                    self._followers[id_][0].departed()
                 await self._woken.wait()
+
+    def _leave(self, id_: str) -> None:
+        if id_ in self._followers:
+            self._followers.pop(id_)[1].cancel()
 
     async def _run(self, id_: str, follower: Follower, gone: Callable[[str], None]) -> None:
         await follower.run()

@@ -16,7 +16,8 @@ FULL = 64 * 1024  # bytes; a lane that holds more makes its reader wait
 class Lane:
     """Bounded: its reader waits for `room` once it is full. `ready` is told that there is something to send.
 
-    `stand` answers, as text, where the reader stands behind all that it put in.
+    `stand` answers, as text, where the reader stands behind all that it put in. One frame is under way at a time,
+    whatever else is: that is what keeps an instance's lines in order.
     """
 
     instance: Instance
@@ -33,11 +34,6 @@ class Lane:
         self._changed = asyncio.Event()
 
     @property
-    def size(self) -> int:
-        """Bytes that wait to be sent."""
-        return len(self._filling)
-
-    @property
     def full(self) -> bool:
         """Whether the reader should wait."""
         return len(self._filling) >= FULL
@@ -49,11 +45,13 @@ class Lane:
 
     def put(self, stored: list[bytes]) -> None:
         """Add stored lines."""
+        first = not self._lines
         for line in stored:
             self._filling += line
-        self._lines += len(stored)
-        self.lines += len(stored)
-        if self._sent is None and self._lines:
+        count = len(stored)
+        self._lines += count
+        self.lines += count
+        if self._sent is None and count and (first or len(self._filling) >= FULL):
             self.ready(self)
 
     def take(self) -> Frame | None:
@@ -86,9 +84,19 @@ class Lane:
         if self._lines:
             self.ready(self)
 
+    def leave(self) -> None:
+        """Nobody reads into it any more, and what was not sent is not to be: another will read it again."""
+        self._filling, self._lines = bytearray(), 0
+
     async def room(self) -> None:
         """Return once it is not full."""
         while self.full:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def landed(self) -> None:
+        """Return once nothing is under way."""
+        while self._sent is not None:
             self._changed.clear()
             await self._changed.wait()
 

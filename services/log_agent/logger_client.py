@@ -51,6 +51,11 @@ class LoggerClient:
         except ValidationError as error:
             raise LoggerAway(f"{self.url} answers what is no answer: {body[:100]!r}") from error
 
+    async def last_lines(self, app: str, count: int) -> list[bytes]:
+        """The last lines of an app, as its readers see them."""
+        _, body = await self._call("GET", f"/{quote(app, safe='')}?log_lines={count}")
+        return body.splitlines()
+
     async def send(self, boot: str, frames: Iterable[Frame]) -> Ack:
         """Hand over a batch; raises `LoggerForgot` and `BatchRefused` as well."""
         status, body = await self._call("POST", "/_/lines", data=pack(frames), headers={BOOT_HEADER: boot})
@@ -71,7 +76,7 @@ class LoggerClient:
                 body = await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise LoggerAway(f"{self.url} does not answer: {type(error).__name__}: {error}") from error
-        if answer.status not in {200, 400, 409, 413}:
+        if answer.status not in {200, 204, 400, 409, 413}:
             raise LoggerAway(f"{self.url} answers {answer.status}: {body[:200].decode('utf-8', 'replace')}")
         return answer.status, body
 

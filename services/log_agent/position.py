@@ -71,17 +71,17 @@ class Seen(Enum):
 class Track:
     """One stream, read on from a place. `place` is behind the last piece taken."""
 
-    __slots__ = ("_at", "_ceiling", "_count", "_nth", "_sought")
+    __slots__ = ("_count", "_sought", "at", "ceiling", "nth")
 
     def __init__(self, place: Place, since: int) -> None:
-        self._at, self._nth, self._ceiling = place.at, place.nth, place.ceiling
+        self.at, self.nth, self.ceiling = place.at, place.nth, place.ceiling
         self._sought = place if place.nth and place.at >= since else None
         self._count = 0
 
     @property
     def place(self) -> Place:
         """Behind the last new piece."""
-        return Place(self._at, self._nth, self._ceiling)
+        return Place(self.at, self.nth, self.ceiling)
 
     @property
     def found(self) -> bool:
@@ -99,12 +99,13 @@ class Track:
                         self._sought = None
                 return Seen.OLD
             self._sought = None
-            self._step(at)
+            self.step(at)
             return Seen.NEW_AFTER_LOSS
-        self._step(at)
+        self.step(at)
         return Seen.NEW
 
-    def _step(self, at: int) -> None:
-        self._nth = self._nth + 1 if at == self._at else 1
-        self._at = at
-        self._ceiling = max(self._ceiling, at)
+    def step(self, at: int) -> None:
+        """Behind a new piece, where `found`."""
+        self.nth = self.nth + 1 if at == self.at else 1
+        self.at = at
+        self.ceiling = max(self.ceiling, at)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from libs.engine.engine import LogPiece
-from libs.loglines import Kind, encode, shown_time
+from libs.loglines import LINE_CAP, Kind, encode, shown_time
+from libs.loglines.line import LAST
 from services.log_agent.joiner import Joined, Joiner
 from services.log_agent.position import SLACK, Place, Position, Seen, Track
 
@@ -11,14 +12,23 @@ from services.log_agent.position import SLACK, Place, Position, Seen, Track
 class Stream:
     """One stream of the output: its pieces joined, and the place behind its last whole line."""
 
-    __slots__ = ("begun", "cut", "joiner", "kind", "place", "track")
+    __slots__ = ("_whole", "begun", "cut", "joiner", "kind", "letter", "track")
 
     def __init__(self, place: Place, since: int, kind: Kind, cut: Kind) -> None:
         self.track = Track(place, since)
         self.joiner = Joiner()
-        self.place = place
-        self.kind, self.cut = kind, cut
+        self.kind, self.cut, self.letter = kind, cut, kind.value
         self.begun = 0  # the time of the piece that began the open line
+        self._whole = place  # where a line is open: before it
+
+    def begin(self, at: int, place: Place) -> None:
+        """A line begins at a piece of time `at`; before that was `place`."""
+        self.begun, self._whole = at, place
+
+    @property
+    def place(self) -> Place:
+        """Behind the last whole line."""
+        return self._whole if self.joiner.open else self.track.place
 
 
 class Reading:
@@ -45,22 +55,36 @@ class Reading:
 
     def add(self, piece: LogPiece) -> list[bytes]:
         """The stored lines that this piece completes."""
+        at, data = piece.at, piece.data
         stream = self._out if piece.stream == "stdout" else self._err
+        track, length = stream.track, len(data)
+        if (
+            track.found
+            and data.find(b"\n") == length - 1
+            and 0 < length <= LINE_CAP
+            and not stream.joiner.open
+            and 0 <= at <= LAST
+        ):  # a line that is one piece, as by far the most are
+            track.step(at)
+            self._last = at
+            return [b"%016x%b%b" % (at, stream.letter, data)]
+        return self._add(stream, at, data)
+
+    def _add(self, stream: Stream, at: int, data: bytes) -> list[bytes]:
         newest_found, before = self._newest.track.found, stream.track.place
-        seen = stream.track.take(piece.at)
+        seen = stream.track.take(at)
         if seen is Seen.OLD:
             return []
         stored: list[bytes] = []
         if seen is Seen.NEW_AFTER_LOSS and not newest_found and not self.gaps:
-            stored.append(self._gap(piece.at))
-        if stream.joiner.open and piece.at != stream.begun:
+            stored.append(self._gap(at))
+        if stream.joiner.open and at != stream.begun:
             stored += self._end(stream, before)
         if not stream.joiner.open:
-            stream.begun = piece.at
-        stored += self._stored(stream, stream.begun, stream.joiner.add(piece.data))
+            stream.begin(at, before)
+        stored += self._stored(stream, stream.begun, stream.joiner.add(data))
         if not stream.joiner.open:
-            stream.place = stream.track.place
-            self._last = stream.place.at
+            self._last = at
         return stored
 
     def end(self) -> list[bytes]:
@@ -78,7 +102,6 @@ class Reading:
         does not store the newline of a line of several pieces).
         """
         stored = self._stored(stream, stream.begun, stream.joiner.end())
-        stream.place = place
         self._last = place.at
         return stored
 

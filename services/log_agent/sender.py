@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import structlog
 
 from libs.loglines import Ack, Frame
-from services.log_agent.lane import FULL, Lane
+from services.log_agent.lane import Lane
 from services.log_agent.logger_client import BatchRefused, LoggerAway, LoggerClient
 from services.log_agent.patience import until_answered
 
 LINGER = 0.01  # seconds that a batch waits for more lines
 BATCH = 1024 * 1024  # bytes; a batch that has as many takes no further frame
+WINDOW = 4  # batches under way at once: while one is stored, the next is on the line, and a third is made
 
 log = structlog.get_logger("log_agent")
 
@@ -34,7 +35,11 @@ class Counts:
 
 
 class Sender:
-    """One batch at a time; each lane with lines has a turn in it, so that a loud instance does not silence others."""
+    """Several batches under way; each lane with lines has a turn, so that a loud instance does not silence others.
+
+    A lane is in one batch at a time, so its lines arrive in order. What is under way is bounded: `WINDOW` batches of
+    little more than `BATCH` bytes.
+    """
 
     def __init__(self, client: LoggerClient, boot: str, counts: Counts, arrived: Callable[[Frame], None]) -> None:
         self._client = client
@@ -42,6 +47,8 @@ class Sender:
         self._counts = counts
         self._arrived = arrived
         self._waiting: dict[Lane, None] = {}  # in turn
+        self._flying: dict[str, Lane] = {}  # by instance
+        self._window = asyncio.Semaphore(WINDOW)
         self._some = asyncio.Event()
         self._much = asyncio.Event()
 
@@ -49,24 +56,29 @@ class Sender:
         """A lane has lines to send."""
         self._waiting[lane] = None
         self._some.set()
-        if lane.size >= FULL:
+        if lane.full:
             self._much.set()
+
+    async def settled(self, instance: str) -> None:
+        """Return once no frame of an instance is under way, of whichever lane."""
+        while (lane := self._flying.get(instance)) is not None:
+            await lane.landed()
 
     async def run(self) -> None:
         """For ever; raises `LoggerForgot` when the logger's boot is another one."""
-        while True:
-            await self._some.wait()
-            try:
-                async with asyncio.timeout(LINGER):
-                    await self._much.wait()
-            except TimeoutError:
-                pass
-            batch = self._collect()
-            if batch:
-                await self._deliver([frame for _, frame in batch])
-            for lane, frame in batch:
-                self._arrived(frame)
-                lane.arrived()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._some.wait()
+                await self._window.acquire()
+                try:
+                    async with asyncio.timeout(LINGER):
+                        await self._much.wait()
+                except TimeoutError:
+                    pass
+                if batch := self._collect():
+                    group.create_task(self._deliver(batch), name="deliver a batch")
+                else:
+                    self._window.release()
 
     def _collect(self) -> list[tuple[Lane, Frame]]:
         """A batch of frames, of the lanes that waited longest."""
@@ -76,6 +88,7 @@ class Sender:
             lane = next(iter(self._waiting))
             del self._waiting[lane]
             if frame := lane.take():
+                self._flying[lane.instance.id] = lane
                 batch.append((lane, frame))
                 size += len(frame.block)
         if not self._waiting:
@@ -84,8 +97,18 @@ class Sender:
             self._much.clear()
         return batch
 
-    async def _deliver(self, frames: list[Frame]) -> None:
+    async def _deliver(self, batch: list[tuple[Lane, Frame]]) -> None:
         """Send until it is answered: what was taken before is not taken twice."""
+        try:
+            await self._send([frame for _, frame in batch])
+        finally:
+            self._window.release()
+        for lane, frame in batch:
+            del self._flying[lane.instance.id]
+            self._arrived(frame)
+            lane.arrived()
+
+    async def _send(self, frames: list[Frame]) -> None:
         counts = self._counts
 
         async def send() -> Ack:

@@ -13,12 +13,14 @@ from libs.store.opening import open_store_for
 from libs.store.session import Session
 from libs.store.shelf import Shelf
 from libs.web import open_client
+from services.log_agent.canary import Canaries
 from services.log_agent.cursors import Cursors
 from services.log_agent.ends import Ends
 from services.log_agent.loggers import Loggers
 from services.log_agent.metrics import AgentCollector
 from services.log_agent.sender import Counts
 from services.log_agent.settings import LogAgentSettings
+from services.log_agent.shipment import Desk
 from services.log_agent.shipping import Shipping
 
 SAVE_SECONDS = 2.0  # between two writes of the cursors' file
@@ -60,21 +62,24 @@ async def ship_lines(daemon: Daemon, settings: LogAgentSettings, store: Store, l
     instances.on_change(lambda _: tell_ends.wake("instances changed"))
     told.on_change(lambda _: tell_ends.wake("ends changed"))
     await session.publish(keys.mesh.key("log_agent", node), announcement(daemon, id_=node, node=node).encode())
+    canaries = Canaries(node, settings.log_agent_canary_seconds, daemon.registry)
     async with open_client() as client:
-        shipping = Shipping(
+        desk = Desk(
             session=client,
             token=internal_token(settings.internal_token, settings.home),
             logs=logs,
             instances=instances,
-            loggers=Loggers(members),
             cursors=cursors,
             ends=ends,
             counts=counts,
+            canaries=canaries,
             refill=settings.log_agent_refill_lines,
             stall_seconds=settings.log_agent_stall_seconds,
         )
+        shipping = Shipping(Loggers(members, hold=settings.log_agent_hold_seconds), members, desk)
         daemon.ready["instances mirrored"] = lambda: instances.complete
-        daemon.ready["logger found"] = lambda: bool(shipping.boot)
+        daemon.ready["logger found"] = lambda: bool(shipping.boots)
+        daemon.facts["loggers"] = lambda: shipping.boots
         try:
             await daemon.run(
                 mirror_instances=instances.run(),

@@ -1,93 +1,70 @@
-"""Shipping: all of the node's lines to one boot of one logger, for as long as it is the one."""
+"""Shipping: each app's lines to the logger that keeps the app; one shipment a logger."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
-import aiohttp
 import structlog
 
-from libs.daemon.supervision import leaves
-from libs.engine import Logs
-from libs.keyspace.records import Instance
-from libs.loglines import Frame
+from libs.keyspace.records import MeshMember
 from libs.store.mirror import Mirror
-from services.log_agent.cursors import Cursors
-from services.log_agent.ends import Ends
-from services.log_agent.follower import Follower, Parts
-from services.log_agent.followers import Followers
-from services.log_agent.logger_client import LoggerClient, LoggerForgot
 from services.log_agent.loggers import Loggers
-from services.log_agent.patience import until_answered
-from services.log_agent.sender import Counts, Sender
+from services.log_agent.shipment import Desk, Mine, Shipment
 
 log = structlog.get_logger("log_agent")
 
 
-class LoggerMoved(Exception):
-    """Another logger is the one now."""
-
-
-@dataclass(eq=False)
 class Shipping:
-    """What is read for a logger's boot lives and ends with it: another boot is asked anew for what it knows."""
+    """Keeps a shipment for each logger, and tells them all to look again when loggers or instances change."""
 
-    session: aiohttp.ClientSession
-    token: str
-    logs: Logs
-    instances: Mirror[Instance]
-    loggers: Loggers
-    cursors: Cursors
-    ends: Ends
-    counts: Counts
-    refill: int  # lines
-    stall_seconds: float
-    boot: str = ""  # of the logger that is shipped to now
+    def __init__(self, loggers: Loggers, members: Mirror[MeshMember], desk: Desk) -> None:
+        self._loggers = loggers
+        self._members = members
+        self._desk = desk
+        self._woken = asyncio.Event()
+        self._shipments: dict[str, tuple[Shipment, asyncio.Task[None]]] = {}  # by the logger's id
+        members.on_change(lambda _: self._woken.set())
+        desk.instances.on_change(lambda _: self._woken.set())
 
-    def __post_init__(self) -> None:
-        self._followers: Followers | None = None
-        self.instances.on_change(lambda _: self._followers.wake() if self._followers else None)
+    @property
+    def boots(self) -> dict[str, str]:
+        """The boot of each logger that is shipped to now, by its id."""
+        return {id_: shipment.boot for id_, (shipment, _) in self._shipments.items() if shipment.boot}
 
     async def run(self) -> None:
         """For ever."""
-        while True:
-            member = await self.loggers.one()
-            client = LoggerClient(self.session, member.url, self.token)
-            try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._leave(member.url), name="look for another logger")
-                    group.create_task(self._ship(client), name=f"ship to {member.url}")
-            except* (LoggerForgot, LoggerMoved) as failures:
-                log.info("begins anew", reasons=[str(failure) for failure in leaves(failures)])
-            finally:
-                self.boot, self._followers = "", None
-
-    async def _leave(self, url: str) -> None:
-        member = await self.loggers.other_than(url)
-        raise LoggerMoved(f"the logger is at {member.url} now")
-
-    async def _ship(self, client: LoggerClient) -> None:
-        boot = await until_answered(client.boot)
-        await self.instances.wait_complete()
-        self.cursors.forget_others({instance.id for _, instance in self.instances.items()})
-        log.info("ships to a logger", url=client.url, boot=boot)
-        sender = Sender(client, boot, self.counts, self._arrived)
-        parts = Parts(
-            logs=self.logs,
-            client=client,
-            cursors=self.cursors,
-            ends=self.ends,
-            counts=self.counts,
-            ready=sender.ready,
-            refill=self.refill,
-            stall_seconds=self.stall_seconds,
-        )
-        self._followers = Followers(self.instances, lambda instance: Follower(instance, parts))
-        self.boot = boot
+        await self._members.wait_complete()
+        await self._desk.instances.wait_complete()
         async with asyncio.TaskGroup() as group:
-            group.create_task(sender.run(), name="send lines")
-            group.create_task(self._followers.run(self.cursors.forget), name="keep followers")
+            while True:
+                self._woken.clear()
+                again = self._loggers.look()
+                present = {instance.id for _, instance in self._desk.instances.items()}
+                self._desk.cursors.forget_others(present | self._followed())
+                self._keep(group)
+                try:
+                    async with asyncio.timeout(again):
+                        await self._woken.wait()
+                except TimeoutError:
+                    pass
 
-    def _arrived(self, frame: Frame) -> None:
-        self.cursors.set(frame.header.instance, frame.header.position)
+    def _followed(self) -> set[str]:
+        return {id_ for shipment, _ in self._shipments.values() for id_ in shipment.followed}
+
+    def _keep(self, group: asyncio.TaskGroup) -> None:
+        """A shipment for each logger, at the URL that it has now."""
+        held = self._loggers.held
+        for id_, (shipment, task) in list(self._shipments.items()):
+            member = held.get(id_)
+            if member is None or member.url != shipment.url:
+                log.info("leaves a logger", logger=id_, url=shipment.url)
+                task.cancel()
+                del self._shipments[id_]
+        for id_, member in held.items():
+            if id_ not in self._shipments:
+                shipment = Shipment(id_, member.url, self._desk, self._mine(id_))
+                self._shipments[id_] = shipment, group.create_task(shipment.run(), name=f"ship to {id_}")
+            self._shipments[id_][0].wake()
+
+    def _mine(self, id_: str) -> Mine:
+        return lambda instance: self._loggers.owner(instance.app_uuid) == id_

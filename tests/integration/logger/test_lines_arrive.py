@@ -20,7 +20,7 @@ from libs.engine.drivers.memory import MemoryEngine
 from libs.keyspace.records import App, Event, MeshMember
 from libs.store.shelf import Shelf
 from libs.web import listen
-from tests.integration.logger.world import KEYS, NODE, World, numbers
+from tests.integration.logger.world import KEYS, NODE, World, numbers, owner_beside
 from tests.support.waiting import eventually
 
 Spoken = World[MemoryEngine]
@@ -284,12 +284,13 @@ class Between:
 
 @pytest.fixture
 async def between(world: Spoken) -> AsyncIterator[Between]:
-    """The way that the agent takes: its record is the first by name."""
+    """The way that the agent takes: its record is that of the app's logger."""
     one = Between(world.port)
     async with listen(one.application(), "127.0.0.1", 0) as port:
+        other = owner_beside(NODE)
         url = f"http://127.0.0.1:{port}"
-        member = MeshMember(service="logger", id="a", node="a", url=url, started=datetime.now(UTC))
-        await Shelf(world.store, KEYS.mesh).put(member, "logger", "a")
+        member = MeshMember(service="logger", id=other, node=other, url=url, started=datetime.now(UTC))
+        await Shelf(world.store, KEYS.mesh).put(member, "logger", other)
         yield one
 
 

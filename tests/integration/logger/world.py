@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -14,7 +15,8 @@ from prometheus_client import CollectorRegistry
 from libs.daemon import Daemon
 from libs.engine import Engine, Identity, Images, InstanceSpec, Logs
 from libs.keyspace import Keyspace
-from libs.keyspace.records import Instance, LogEnd
+from libs.keyspace.records import Instance, LogEnd, MeshMember
+from libs.loglines.sharing import logger_of
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
 from services.log_agent.serve import ship_lines
@@ -41,14 +43,21 @@ class World(Generic[E]):
         self.home = home
         self.store = MemoryStore()
         self.engine = engine
-        self.port = free_port()
+        self.ports = {NODE: free_port()}  # of the loggers, by id
         self.instances = Shelf(self.store, KEYS.instances)
         self.ends = Shelf(self.store, KEYS.log_ends)
 
+    @property
+    def port(self) -> int:
+        """The first logger's."""
+        return self.ports[NODE]
+
     @asynccontextmanager
-    async def logger(self, **changed: object) -> AsyncIterator[Daemon]:
+    async def logger(self, id_: str = NODE, **changed: object) -> AsyncIterator[Daemon]:
+        """A logger that is found in the mesh; after a restart under the same id at the same port."""
         daemon = Daemon("logger", CollectorRegistry())
-        settings = LoggerSettings(home=self.home, node=NODE, logger_port=self.port, **changed)  # type: ignore[arg-type]
+        port = self.ports.setdefault(id_, free_port())
+        settings = LoggerSettings(home=self.home, node=id_, logger_port=port, **changed)  # type: ignore[arg-type]
         async with asyncio.TaskGroup() as group:
             group.create_task(keep_lines(daemon, settings, self.store.fork()))
             try:
@@ -58,8 +67,9 @@ class World(Generic[E]):
 
     @asynccontextmanager
     async def agent(self, *, kill: bool = False, **changed: object) -> AsyncIterator[Daemon]:
-        """`kill` ends it without the word that would let it put its things in order."""
+        """`kill` ends it without the word that would let it put its things in order. No canary, unless asked for."""
         daemon = Daemon("log_agent", CollectorRegistry())
+        changed.setdefault("log_agent_canary_seconds", 0)
         settings = LogAgentSettings(home=self.home, node=NODE, **changed)  # type: ignore[arg-type]
         async with asyncio.TaskGroup() as group:
             task = group.create_task(ship_lines(daemon, settings, self.store.fork(), self.engine))
@@ -105,24 +115,24 @@ class World(Generic[E]):
         await self.instances.put(record, NODE, app, id_)
         return record
 
-    async def ask(self, path: str, method: str = "GET", **query: str) -> tuple[int, str]:
+    async def ask(self, path: str, method: str = "GET", *, of: str = NODE, **query: str) -> tuple[int, str]:
         async with (
             aiohttp.ClientSession() as session,
-            session.request(method, f"http://127.0.0.1:{self.port}{path}", params=query) as answer,
+            session.request(method, f"http://127.0.0.1:{self.ports[of]}{path}", params=query) as answer,
         ):
             return answer.status, (await answer.read()).decode()
 
-    async def lines(self, app: str = "shop", **query: str) -> list[str]:
-        """The texts of an app's lines, without what stands before them; none while nobody answers."""
+    async def lines(self, app: str = "shop", *, of: str = NODE, **query: str) -> list[str]:
+        """The texts of an app's lines in a logger, without what stands before them; none while nobody answers."""
         try:
-            _, text = await self.ask(f"/{app}", log_lines="100000", **query)
+            _, text = await self.ask(f"/{app}", of=of, log_lines="100000", **query)
         except aiohttp.ClientConnectionError:
             return []
         return [line.partition(": ")[2] for line in text.splitlines()]
 
-    async def has(self, expected: list[str], app: str = "shop", **query: str) -> None:
+    async def has(self, expected: list[str], app: str = "shop", *, of: str = NODE, **query: str) -> None:
         async def arrived() -> bool:
-            found = await self.lines(app, **query)
+            found = await self.lines(app, of=of, **query)
             assert found == expected
             return True
 
@@ -131,6 +141,20 @@ class World(Generic[E]):
     async def end(self, name: str) -> LogEnd | None:
         stored = await self.ends.get(NODE, name.partition("_v")[0], name.rpartition("-")[2])
         return stored.document if stored else None
+
+
+def owner_beside(id_: str, app: str = "shop") -> str:
+    """The id of a logger that has an app, and leaves it to the logger `id_` when it goes."""
+    first = _member(id_)
+    for n in range(1000):
+        chosen = logger_of(f"uuid-{app}", [first, _member(f"{n}")])
+        if chosen is not None and chosen.id != id_:
+            return chosen.id
+    raise AssertionError("no logger has the app")
+
+
+def _member(id_: str) -> MeshMember:
+    return MeshMember(service="logger", id=id_, node=id_, url="http://nowhere", started=datetime.now(UTC))
 
 
 def numbers(first: int, last: int) -> list[str]:

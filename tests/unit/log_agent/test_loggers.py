@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,6 +10,7 @@ from libs.daemon import supervise
 from libs.keyspace import Keyspace
 from libs.keyspace.document import now
 from libs.keyspace.records import MeshMember
+from libs.loglines.sharing import logger_of
 from libs.store.drivers.memory import MemoryStore
 from libs.store.mirror import Mirror
 from libs.store.shelf import Shelf
@@ -18,47 +18,110 @@ from services.log_agent.loggers import Loggers
 from tests.support.waiting import eventually
 
 KEYS = Keyspace()
+APPS = [f"uuid-{n}" for n in range(200)]
 
 
-def member(id_: str, url: str, *, ready: bool = True) -> MeshMember:
-    return MeshMember(service="logger", id=id_, node=id_, url=url, ready=ready, started=now())
+def member(id_: str, *, port: int = 1) -> MeshMember:
+    return MeshMember(service="logger", id=id_, node=id_, url=f"http://{id_}:{port}", started=now())
+
+
+class Node:
+    """A node's view of the loggers, with a clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+        self.store = MemoryStore()
+        self.mirror = Mirror(self.store, KEYS.mesh, "logger")
+        self.loggers = Loggers(self.mirror, hold=10, clock=lambda: self.at)
+        self._shelf = Shelf(self.store.fork(), KEYS.mesh)
+
+    async def sees(self, *members: MeshMember) -> None:
+        present = {one.id: one for one in members}
+        gone = {one.id for _, one in self.mirror.items()} - present.keys()
+        for id_ in gone:
+            await self._shelf.delete("logger", id_)
+        for one in members:
+            await self._shelf.put(one, "logger", one.id)
+        await eventually(lambda: {one.id: one for _, one in self.mirror.items()} == present)
+
+    def looks(self, at: float) -> float | None:
+        self.at = at
+        return self.loggers.look()
 
 
 @pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
+async def node() -> AsyncIterator[Node]:
+    node = Node()
+    async with supervise(mirror=node.mirror.run()):
+        await eventually(lambda: node.mirror.current)
+        yield node
 
 
-@pytest.fixture
-async def loggers(store: MemoryStore) -> AsyncIterator[Loggers]:
-    mirror = Mirror(store, KEYS.mesh, "logger")
-    async with supervise(mirror=mirror.run()):
-        yield Loggers(mirror)
+async def test_apps_are_shared_as_every_other_daemon_shares_them(node: Node) -> None:
+    assert node.loggers.owner("uuid-1") is None
+    members = [member("a"), member("b"), member("c")]
+    await node.sees(*members)
+    assert node.looks(0) is None
+    owners = {app: node.loggers.owner(app) for app in APPS}
+    assert set(owners.values()) == {"a", "b", "c"}
+    for app, owner in owners.items():
+        chosen = logger_of(app, members)
+        assert chosen is not None
+        assert chosen.id == owner
 
 
-async def test_the_first_ready_one_by_name_is_chosen(store: MemoryStore, loggers: Loggers) -> None:
-    shelf = Shelf(store, KEYS.mesh)
-    async with asyncio.TaskGroup() as group:
-        waiting = group.create_task(loggers.one())
-        await shelf.put(member("b", "http://b"), "logger", "b")
-        assert (await waiting).id == "b"
-        moved = group.create_task(loggers.other_than("http://b"))
-        await shelf.put(member("a", "http://a", ready=False), "logger", "a")
-        await shelf.put(member("c", "http://c"), "logger", "c")
-        await eventually(lambda: loggers._members.get("logger", "c"))
-        assert not moved.done()
-        await shelf.put(member("a", "http://a"), "logger", "a")
-        assert (await moved).id == "a"
+async def test_one_that_vanished_keeps_its_apps_for_a_moment_and_then_only_they_move(node: Node) -> None:
+    await node.sees(member("a"), member("b"), member("c"))
+    node.looks(0)
+    before = {app: node.loggers.owner(app) for app in APPS}
+    await node.sees(member("a"), member("c"))
+    assert node.looks(100) == 10
+    assert {app: node.loggers.owner(app) for app in APPS} == before
+    assert node.looks(104) == 6
+    assert node.looks(110) is None
+    after = {app: node.loggers.owner(app) for app in APPS}
+    assert "b" not in after.values()
+    assert all(after[app] == owner for app, owner in before.items() if owner != "b")
+    await node.sees(member("a"), member("b"), member("c"))
+    node.looks(111)
+    assert {app: node.loggers.owner(app) for app in APPS} == before
 
 
-async def test_a_logger_whose_record_vanished_is_not_left_for_nobody(store: MemoryStore, loggers: Loggers) -> None:
-    shelf = Shelf(store, KEYS.mesh)
-    await shelf.put(member("a", "http://a:1"), "logger", "a")
-    await loggers.one()
-    async with asyncio.TaskGroup() as group:
-        moved = group.create_task(loggers.other_than("http://a:1"))
-        await shelf.delete("logger", "a")
-        await eventually(lambda: loggers._members.get("logger", "a") is None)
-        assert not moved.done()
-        await shelf.put(member("a", "http://a:2"), "logger", "a")
-        assert (await moved).url == "http://a:2"
+async def test_one_that_is_back_in_time_was_never_away(node: Node) -> None:
+    await node.sees(member("a"), member("b"))
+    node.looks(0)
+    await node.sees(member("a"))
+    node.looks(100)
+    await node.sees(member("a"), member("b", port=2))
+    assert node.looks(105) is None
+    assert node.loggers.held["b"].url == "http://b:2"
+    await node.sees(member("a"))
+    assert node.looks(109) == 10  # the time of the absence before does not count
+
+
+async def test_the_last_logger_is_left_for_nobody(node: Node) -> None:
+    await node.sees(member("a"))
+    node.looks(0)
+    await node.sees()
+    node.looks(1)
+    node.looks(1000)
+    assert node.loggers.owner("uuid-1") == "a"
+    await node.sees(member("b"))
+    node.looks(1001)
+    assert node.loggers.owner("uuid-1") == "b"
+
+
+async def test_while_the_mirror_is_in_doubt_nobody_is_given_up(node: Node) -> None:
+    await node.sees(member("a"), member("b"))
+    node.looks(0)
+    await node.sees(member("a"))
+    node.looks(1)
+    node.store.unavailable = True
+    await eventually(lambda: not node.mirror.current)
+    node.looks(1000)
+    assert set(node.loggers.held) == {"a", "b"}
+    node.store.unavailable = False
+    await eventually(lambda: node.mirror.current)
+    assert node.looks(1001) == 10  # it is counted anew from when the watch stands again
+    node.looks(1011)
+    assert set(node.loggers.held) == {"a"}
