@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from libs.keyspace.document import now
-from libs.loglines import BATCH_LIMIT, Ack, BadBatch, BadBlock, render, unpack
+from libs.loglines import BATCH_LIMIT, Ack, BadBatch, BadBlock, unpack
 from libs.loglines.frame import BOOT_HEADER, Refused
+from libs.loglines.selection import BadSelection, parse
 from libs.loglines.token import shows
 from libs.web import ErrorTable, application, detail
 from libs.web.errors import Row
 from services.logger.archive import Archive
-from services.logger.query import BadQuery, parse
+from services.logger.newest import last_lines, rendered
 from services.logger.ring import Ring
 
 log = structlog.get_logger("logger")
+
+DEFAULT_LINES = 100  # as in v1
+MOST_LINES = 1_000_000
 
 UuidOf = Callable[[str], str | None]
 
@@ -34,7 +38,7 @@ class LogApi:
 
     def application(self, registry: CollectorRegistry) -> web.Application:
         """The routes, in the house's frame."""
-        rows: dict[type[Exception], Row] = {BadBatch: _bad_request, BadQuery: _bad_request}
+        rows: dict[type[Exception], Row] = {BadBatch: _bad_request, BadSelection: _bad_request}
         app = application(
             service="logger", registry=registry, errors=ErrorTable(rows), body_limit=BATCH_LIMIT, deadline=30.0
         )
@@ -49,20 +53,20 @@ class LogApi:
     async def _read(self, request: web.Request) -> web.Response:
         """The last lines, oldest first, each with a newline; 204 when there is none."""
         self._check(request, reading=True)
-        query = parse(request.query, now=now())
+        selection, count = parse(request.query, now=now()), log_lines(request.query)
         name = request.match_info["app"]
         ring = self._ring(name)
-        lines = ring.read(query) if ring else []
-        if not lines:
+        found = last_lines(ring, selection, count) if ring else []
+        if not found:
             return web.Response(status=204)
-        body = b"\n".join([render(name, process, line) for process, line in lines]) + b"\n"
+        body = rendered(name, found)
         return web.Response(body=body, content_type="text/plain", charset="utf-8")
 
     async def _delete(self, request: web.Request) -> web.Response:
         """Let go of an app's lines; there may be none."""
         self._check(request)
         name = request.match_info["app"]
-        self._archive.forget_name(name, self._uuid_of(name))
+        self._archive.clear(name, self._uuid_of(name))
         return web.Response(status=204)
 
     async def _boot(self, request: web.Request) -> web.Response:
@@ -102,6 +106,16 @@ class LogApi:
         """Lines are read with the token, or by anyone where the listener is on loopback; all else takes the token."""
         if not (reading and self._open_reads) and not shows(request.headers, self._token):
             raise web.HTTPUnauthorized(reason="This takes the platform's internal token.")
+
+
+def log_lines(parameters: Mapping[str, str]) -> int:
+    """How many lines are asked for, as v1 has it; raises `BadSelection`."""
+    text = parameters.get("log_lines", "")
+    if not text:
+        return DEFAULT_LINES
+    if not (text.isascii() and text.isdigit()):
+        raise BadSelection(f"log_lines is {text[:100]!r}; it must be a number of lines, 0 or more")
+    return min(int(text[:10]), MOST_LINES)
 
 
 def _bad_request(error: Exception) -> web.Response:

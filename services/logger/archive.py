@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from heapq import heapify, heappop, heapreplace
 
 from libs.loglines import BadBlock, Frame, Known
+from libs.loglines.selection import Selection
+from services.logger.feed import Feed
+from services.logger.feed_past import Past
+from services.logger.feed_place import Cursor
 from services.logger.ring import Ring, Taken
 
+OnRing = Callable[[str, str], None]  # an app's name and uuid
+FEED_BYTES = 1024 * 1024
 LOT_BYTES = 64 * 1024  # let go of at once when memory is short
 
 
@@ -20,6 +27,7 @@ class Bounds:
     size: int = 8 * 1024 * 1024  # bytes
     memory: int = 256 * 1024 * 1024  # bytes, of all apps
     floor: int = 1000  # lines that an app keeps while another has more
+    rings: int = 20_000  # apps
 
 
 @dataclass(slots=True)
@@ -34,6 +42,9 @@ class Counts:
     platform: int = 0
     evicted_by_ring: int = 0
     evicted_by_memory: int = 0
+    evicted_by_rings: int = 0  # of apps beyond the bound
+    holes: int = 0  # lines that the logger itself wrote, to say that some never arrived
+    deleted: int = 0  # stored lines that their users, or the end of their app, let go of
 
 
 class Archive:
@@ -49,6 +60,8 @@ class Archive:
         self._bounds = bounds
         self._rings: dict[str, Ring] = {}
         self._heard: dict[str, str] = {}  # app name to the uuid that was heard with it last
+        self._turn = 0  # counts what was written, to tell which ring was written longest ago
+        self._on_ring: dict[OnRing, None] = {}
 
     def take(self, frame: Frame) -> Taken:
         """Store a frame; raises `BadBlock`, and then nothing of it was stored."""
@@ -66,6 +79,7 @@ class Archive:
         self.counts.bytes += len(frame.block)
         self.counts.doubles += taken.doubles
         self.counts.missing += taken.missing
+        self.counts.holes += bool(taken.missing)
         self._make_room()
         return taken
 
@@ -91,17 +105,54 @@ class Archive:
         """An app's ring; without a uuid, that of the name's last heard one."""
         return self._rings.get(uuid or self._heard.get(app, ""))
 
-    def forget(self, uuid: str) -> None:
-        """Let go of a ring."""
-        ring = self._rings.pop(uuid, None)
-        if ring is not None:
-            self.weight -= ring.weight
-            if self._heard.get(ring.app) == uuid:
-                del self._heard[ring.app]
+    def feed(  # noqa: PLR0913 - the app's two names, and what is wanted of it by keyword
+        self,
+        app: str,
+        uuid: str,
+        selection: Selection,
+        *,
+        lines: int = 0,
+        after: Cursor | None = None,
+        bound: int = FEED_BYTES,
+    ) -> Feed:
+        """Read on: the last `lines` lines that pass, or everything behind a cursor, and then what comes.
 
-    def forget_name(self, app: str, uuid: str | None = None) -> None:
-        """Let go of the ring that `ring` answers with."""
-        self.forget(uuid or self._heard.get(app, ""))
+        Makes the ring where there is none yet. `bound` is in bytes that wait for the reader.
+        """
+        ring = self._ring(app, uuid)
+        if after is None:
+            past = Past.from_last(ring, selection, lines)
+        else:
+            past = Past.from_cursor(ring, selection, after, same=after.boot == self.boot)
+        return Feed(ring, selection, past, bound=bound)
+
+    def on_ring(self, callback: OnRing) -> Callable[[], None]:
+        """Tell of each ring that begins, before its first line is stored; what is returned ends that."""
+        self._on_ring[callback] = None
+
+        def end() -> None:
+            self._on_ring.pop(callback, None)
+
+        return end
+
+    def names(self) -> list[tuple[str, str]]:
+        """The name and the uuid of each app that has a ring."""
+        return [(ring.app, uuid) for uuid, ring in self._rings.items()]
+
+    def clear(self, app: str, uuid: str | None = None) -> None:
+        """Let go of the lines of the ring that `ring` answers with. Who follows it follows on."""
+        ring = self.ring(app, uuid)
+        if ring is not None:
+            before = ring.weight
+            self.counts.deleted += ring.drop(ring.lines)
+            self.weight += ring.weight - before
+
+    def forget(self, uuid: str) -> None:
+        """Let go of a ring: its app is gone, and so end its feeds."""
+        ring = self._rings.get(uuid)
+        if ring is not None:
+            self.counts.deleted += ring.lines
+            self._remove(uuid, ring)
 
     def rings(self) -> Collection[str]:
         """The uuids of the apps that have one."""
@@ -115,8 +166,34 @@ class Archive:
         self._heard[app] = uuid
         ring = self._rings.get(uuid)
         if ring is None:
-            ring = self._rings[uuid] = Ring(app, lines=self._bounds.lines, size=self._bounds.size)
+            ring = self._begin(app, uuid)
+        self._turn += 1
+        ring.touched = self._turn
         return ring
+
+    def _begin(self, app: str, uuid: str) -> Ring:
+        """A new ring; beyond the bound, those that were written longest ago go first, some at once."""
+        if len(self._rings) >= self._bounds.rings:
+            # A ring that someone follows goes only where all are followed.
+            oldest = sorted(self._rings.items(), key=lambda item: (bool(item[1].listeners), item[1].touched))
+            for old, ring in oldest[: 1 + len(oldest) // 64]:
+                self.counts.evicted_by_rings += ring.lines
+                self._remove(old, ring)
+        counts = self.counts
+        base = counts.stored + counts.platform + counts.holes
+        ring = self._rings[uuid] = Ring(app, lines=self._bounds.lines, size=self._bounds.size, base=base)
+        self.weight += ring.weight
+        self._heard[app] = uuid
+        for callback in tuple(self._on_ring):
+            callback(app, uuid)
+        return ring
+
+    def _remove(self, uuid: str, ring: Ring) -> None:
+        del self._rings[uuid]
+        self.weight -= ring.weight
+        if self._heard.get(ring.app) == uuid:
+            del self._heard[ring.app]
+        ring.close()
 
     def _make_room(self) -> None:
         """While memory is short, the largest app lets go of its oldest lines; no app goes below the floor for another.
@@ -126,15 +203,17 @@ class Archive:
         if self.weight <= self._bounds.memory:
             return
         goal = self._bounds.memory - self._bounds.memory // 64
-        while self.weight > goal:
-            holders = [ring for ring in self._rings.values() if ring.lines]
-            above = [ring for ring in holders if ring.lines > self._bounds.floor]
-            largest = max(above or holders, key=lambda ring: ring.size, default=None)
-            if largest is None:
-                return
-            before = largest.weight
-            lot = max(1, largest.lines * LOT_BYTES // largest.size)
-            self.counts.evicted_by_memory += largest.drop(
-                min(lot, largest.lines - self._bounds.floor) if above else lot
-            )
-            self.weight += largest.weight - before
+        for floor in (self._bounds.floor, 0):
+            # (minus size, tie-break, ring): the largest comes first
+            heap = [(-ring.size, n, ring) for n, ring in enumerate(self._rings.values()) if ring.lines > floor]
+            heapify(heap)
+            while heap and self.weight > goal:
+                _, n, largest = heap[0]
+                before = largest.weight
+                lot = max(1, largest.lines * LOT_BYTES // largest.size)
+                self.counts.evicted_by_memory += largest.drop(min(lot, largest.lines - floor))
+                self.weight += largest.weight - before
+                if largest.lines > floor:
+                    heapreplace(heap, (-largest.size, n, largest))
+                else:
+                    heappop(heap)

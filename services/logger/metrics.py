@@ -13,7 +13,10 @@ Family = CounterMetricFamily | GaugeMetricFamily
 
 
 class ArchiveCollector(Collector):
-    """Every line that came is in one of these counters: stored, double, missing or refused."""
+    """Every line is in one of these counters: it came and was stored, double, platform or refused; or never came, missing.
+
+    What is kept is stored + platform + holes - evicted - deleted.
+    """
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -22,13 +25,17 @@ class ArchiveCollector(Collector):
         """The figures as they are now."""
         counts = self._archive.counts
         lines = CounterMetricFamily("deis_logger_lines", "Lines by what became of them", labels=("fate",))
-        for fate in ("stored", "doubles", "missing", "refused", "platform"):
+        for fate in ("stored", "doubles", "missing", "refused", "platform", "holes"):
             lines.add_metric((fate,), getattr(counts, fate))
         yield lines
         evicted = CounterMetricFamily("deis_logger_evicted_lines", "Stored lines that made room", labels=("bound",))
         evicted.add_metric(("ring",), counts.evicted_by_ring)
         evicted.add_metric(("memory",), counts.evicted_by_memory)
+        evicted.add_metric(("rings",), counts.evicted_by_rings)
         yield evicted
+        yield CounterMetricFamily(
+            "deis_logger_deleted_lines", "Lines that went with their app, or by a DELETE", value=counts.deleted
+        )
         yield CounterMetricFamily("deis_logger_ingested_bytes", "Bytes of lines that came", value=counts.bytes)
         yield GaugeMetricFamily("deis_logger_kept_bytes", "Memory that the rings take", value=self._archive.weight)
         yield GaugeMetricFamily("deis_logger_kept_lines", "Lines in the rings", value=self._archive.lines())

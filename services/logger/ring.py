@@ -2,31 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from libs.loglines import BadBlock, Frame, Kind, Line, check_block, encode
+from libs.loglines import BadBlock, Frame, Kind, check_block, encode
 from libs.loglines.line import PREFIX
+from libs.loglines.selection import Selection
+from services.logger.feed_place import NO_TIME, Place, behind
 from services.logger.run import Run
 
 LOT = 64  # lines let go of at once from one source while others have some as well
 SOURCES = 256  # instances of an app; beyond them, those without a line are forgotten
 SOURCE_WEIGHT = 1024  # bytes that a source takes beside its lines, about
+RING_WEIGHT = 2048  # bytes that a ring takes beside its sources, about
 
 
 @dataclass(slots=True, eq=False)
 class Source:
-    """One instance's place in a ring: its lines, and how far its agent has come."""
+    """One instance's place in a ring: its lines, and how far its agent has come.
+
+    `next` and `reading` are the agent's numbers; `born` and `end` are this memory's: of its first line ever, and of the
+    one that is stored next. No two sources of an instance have a number in common.
+    """
 
     instance: str
     process: str
     release: int
+    born: int = 0
     reading: str = ""
     next: int = 0  # the number of the line that is expected next, within the reading
     position: str = ""
     run: Run = field(default_factory=Run)
+    end: int = 0
+    latest: bytes = NO_TIME  # the latest time of any line so far
+    nth: int = 0  # lines since it became that
+
+    @property
+    def first(self) -> int:
+        """The number of the oldest kept line; `end` where there is none."""
+        return self.end - self.run.lines
+
+    @property
+    def place(self) -> Place:
+        """Behind the last line."""
+        return Place(self.end, int(self.latest, 16), self.nth)
+
+
+class Listener(Protocol):
+    """What hears of a ring's changes while it reads on."""
+
+    def offer(self, source: Source, block: bytes, lines: int) -> None:
+        """These lines are about to be stored."""
+
+    def forgot(self, source: Source) -> None:
+        """A source without lines was forgotten; the instance may come again as another source."""
+
+    def gone(self) -> None:
+        """The ring is no more."""
 
 
 class Taken(NamedTuple):
@@ -37,32 +69,19 @@ class Taken(NamedTuple):
     missing: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """The last `lines` lines of these sources; None is any."""
-
-    lines: int = 100
-    process: str | None = None  # `web` or `web.1`
-    instance: str | None = None
-    release: int | None = None
-    since: int = 0  # ns since the epoch
-
-    def wants(self, source: Source) -> bool:
-        """Whether a source's lines are asked for."""
-        return (
-            self.process in {None, source.process, source.process.partition(".")[0]}
-            and self.instance in {None, source.instance}
-            and self.release in {None, source.release}
-        )
-
-
 class Ring:
-    """The last lines of an app. `lines` and `size` (bytes of lines) never exceed the bounds between calls."""
+    """The last lines of an app. `lines` and `size` (bytes of lines) never exceed the bounds after `trim`.
 
-    def __init__(self, app: str, *, lines: int, size: int) -> None:
+    `base` is a number that no source of an earlier ring of the app reached.
+    """
+
+    def __init__(self, app: str, *, lines: int, size: int, base: int = 0) -> None:
         self.app = app
         self.lines = 0
         self.size = 0
+        self.touched = 0  # the archive's mark of when it was written
+        self.listeners: dict[Selection, Listener] = {}  # one for all that want the same
+        self._number = base
         self._most_lines = lines
         self._most_bytes = size
         self._sources: dict[str, Source] = {}  # the one that was written longest ago first
@@ -70,11 +89,15 @@ class Ring:
     @property
     def weight(self) -> int:
         """Bytes of memory, about."""
-        return self.size + SOURCE_WEIGHT * len(self._sources)
+        return RING_WEIGHT + self.size + SOURCE_WEIGHT * len(self._sources)
 
     def source(self, instance: str) -> Source | None:
         """What is known of an instance."""
         return self._sources.get(instance)
+
+    def sources(self) -> list[Source]:
+        """All instances that are known."""
+        return list(self._sources.values())
 
     def take(self, frame: Frame) -> Taken:
         """Store a frame's lines, each once; a hole before them becomes a line that says so. Raises `BadBlock`."""
@@ -125,14 +148,11 @@ class Ring:
                 holders.remove(oldest)
         return gone
 
-    def read(self, query: Query) -> list[tuple[str, Line]]:
-        """The lines that a query asks for, merged by time, each instance's in its own order; with their process."""
-        found: list[tuple[int, str, Line]] = []
-        for source in self._sources.values():
-            if query.wants(source):
-                found += _timed(source, query)
-        found.sort(key=itemgetter(0))
-        return [(process, line) for _, process, line in found[max(len(found) - query.lines, 0) :]]
+    def close(self) -> None:
+        """The ring is no more: whoever reads it is told."""
+        for listener in list(self.listeners.values()):
+            listener.gone()
+        self.listeners.clear()
 
     def _at_end(self, instance: str, process: str, release: int) -> Source:
         """The instance's source, made if it is new, as the one written last."""
@@ -140,7 +160,7 @@ class Ring:
         if source is None:
             if len(self._sources) >= SOURCES:
                 self._forget_one()
-            source = Source(instance, process, release)
+            source = Source(instance, process, release, born=self._number, end=self._number)
         self._sources[instance] = source
         return source
 
@@ -152,21 +172,19 @@ class Ring:
         for instance, source in self._sources.items():
             if not source.run.lines:
                 del self._sources[instance]
+                for listener in self.listeners.values():
+                    listener.forgot(source)
                 return
 
     def _append(self, source: Source, block: bytes, lines: int) -> None:
+        for listener in self.listeners.values():
+            listener.offer(source, block, lines)
+        source.end += lines
+        source.latest, source.nth = behind(source.latest, source.nth, block, lines)
         source.run.append(block, lines)
+        self._number += lines
         self.lines += lines
         self.size += len(block)
-
-
-def _timed(source: Source, query: Query) -> Iterator[tuple[int, str, Line]]:
-    """A source's last lines with the time to merge them by: their own, but never less than an earlier line's."""
-    latest = 0
-    for line in source.run.last(query.lines):
-        latest = max(latest, line.at)
-        if line.at >= query.since:
-            yield latest, source.process, line
 
 
 def _hole(source: Source, missing: int, *, before: bytes) -> bytes:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from libs.loglines.line import PREFIX, Line, lines_of
-
 CHUNK = 64 * 1024  # bytes; small blocks are joined up to it
 
 
@@ -28,28 +26,30 @@ class Chunk:
         """The time of the first kept line, ns."""
         return int(self.data[self.begin : self.begin + 16], 16)
 
+    def offset(self, count: int) -> int:
+        """Where the line behind the first `count` kept ones begins."""
+        if count >= self.lines:
+            return len(self.data)
+        return len(self.data) - len(self.data[self.begin :].split(b"\n", count)[-1]) if count else self.begin
+
     def drop(self, count: int) -> None:
         """Let go of the first `count` lines, fewer than all. Memory is given back once half of it is unused."""
-        at = self.begin
-        for _ in range(count):
-            at = self.data.index(b"\n", at + PREFIX) + 1
-        self.begin, self.lines = at, self.lines - count
+        self.begin, self.lines = self.offset(count), self.lines - count
         if self.begin * 2 > len(self.data):
             self.data, self.begin = self.data[self.begin :], 0
 
     def kept(self) -> bytes:
-        """The kept lines."""
-        return bytes(self.data[self.begin :])
+        """The kept lines; where all are, and no more come, without a copy."""
+        return bytes(self.data[self.begin :] if self.begin else self.data)
 
-    def last(self, count: int) -> bytes:
-        """The last `count` lines, at most all."""
-        if count >= self.lines:
-            return self.kept()
-        at = len(self.data)
-        for _ in range(count):
-            at = self.data.rindex(b"\n", self.begin, at - 1)  # the newline before the line's begin
-            at += 1
-        return bytes(self.data[at:])
+    def read(self, skip: int, size: int) -> tuple[bytes, int]:
+        """Lines behind the first `skip`, in at most `size` bytes, but at least one; and how many."""
+        begin = self.offset(skip)
+        if len(self.data) - begin <= size:
+            return (bytes(self.data[begin:]) if begin else self.kept()), self.lines - skip
+        end = self.data.rfind(b"\n", begin, begin + size) + 1 or self.data.index(b"\n", begin) + 1
+        block = bytes(self.data[begin:end])
+        return block, block.count(b"\n")
 
 
 class Run:
@@ -67,11 +67,11 @@ class Run:
         self.lines += lines
         self.size += len(block)
         last = self._chunks[-1] if self._chunks else None
-        if last is not None and isinstance(last.data, bytearray) and len(last.data) + len(block) <= CHUNK:
-            last.data += block
-            last.lines += lines
-            return
         if last is not None and isinstance(last.data, bytearray):
+            if len(last.data) + len(block) <= CHUNK:
+                last.data += block
+                last.lines += lines
+                return
             last.data = bytes(last.data)  # it grows no more: without the room that a bytearray holds in reserve
         self._chunks.append(Chunk(bytearray(block) if len(block) < CHUNK // 2 else block, lines))
 
@@ -97,13 +97,26 @@ class Run:
                 count = 0
         return lines - self.lines, size - self.size
 
-    def last(self, count: int) -> Iterator[Line]:
-        """The last `count` lines, oldest first."""
+    def read(self, skip: int, size: int) -> tuple[bytes, int]:
+        """Lines behind the first `skip`, in about `size` bytes, but at least one where there is one; and how many."""
         blocks: list[bytes] = []
-        for chunk in reversed(self._chunks):
-            if count <= 0:
+        total = 0
+        for chunk in self._chunks:
+            if skip >= chunk.lines:
+                skip -= chunk.lines
+                continue
+            block, lines = chunk.read(skip, size)
+            blocks.append(block)
+            total += lines
+            size -= len(block)
+            if size <= 0 or skip + lines < chunk.lines:
                 break
-            blocks.append(chunk.last(count))
-            count -= chunk.lines
-        for block in reversed(blocks):
-            yield from lines_of(block)
+            skip = 0
+        return (blocks[0] if len(blocks) == 1 else b"".join(blocks)), total
+
+    def newest(self) -> Iterator[tuple[int, bytes, int]]:
+        """Blocks from the newest to the oldest: the index of the first line, the block, how many lines."""
+        index = self.lines
+        for chunk in reversed(self._chunks):
+            index -= chunk.lines
+            yield index, chunk.kept(), chunk.lines

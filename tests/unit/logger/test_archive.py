@@ -12,14 +12,13 @@ from prometheus_client.exposition import generate_latest
 
 from libs.keyspace.records import Event
 from libs.loglines import BadBlock, Frame, Header, Kind, encode
+from libs.loglines.selection import Selection
 from libs.store.mirror import Moved
 from services.logger.archive import Archive, Bounds
 from services.logger.departed import Departed
 from services.logger.metrics import ArchiveCollector
+from services.logger.newest import last_lines, rendered
 from services.logger.platform_lines import saying
-from services.logger.ring import Query
-
-ALL = Query(lines=10**6)
 
 
 def frame(app: str, count: int, *, first: int = 0, uuid: str = "", size: int = 100, instance: str = "i") -> Frame:
@@ -101,11 +100,14 @@ def test_a_name_means_the_app_that_has_it_now() -> None:
     archive = Archive(Bounds())
     archive.take(frame("shop", 3, uuid="old"))
     archive.take(frame("shop", 5, uuid="new"))
-    assert [len(ring.read(ALL)) for uuid in ("old", "new", None) if (ring := archive.ring("shop", uuid))] == [3, 5, 5]
+    assert [ring.lines for uuid in ("old", "new", None) if (ring := archive.ring("shop", uuid))] == [3, 5, 5]
     assert archive.ring("shop", "third") is None
-    archive.forget_name("shop", "old")
+    archive.clear("shop", "old")
     assert kept(archive, "shop") == 5
-    archive.forget_name("shop")
+    archive.clear("shop")
+    assert kept(archive, "shop") == 0
+    assert archive.counts.deleted == 8
+    archive.forget("new")
     assert archive.ring("shop") is None
 
 
@@ -142,11 +144,10 @@ def test_only_new_events_are_said_and_each_line_of_theirs_is_a_line() -> None:
     say([Moved(("u", "1"), first, event("changed")), Moved(("u", "1"), first, None)])
     ring = archive.ring("shop")
     assert ring is not None
-    assert [(process, line.text) for process, line in ring.read(ALL)] == [
-        ("deis", b"failed:"),
-        ("deis", b"  exit 1"),
+    assert rendered("shop", last_lines(ring, Selection(), 9)).splitlines() == [
+        b"2020-01-01T00:00:00UTC shop[deis]: failed:",
+        b"2020-01-01T00:00:00UTC shop[deis]:   exit 1",
     ]
-    assert ring.read(ALL)[0][1].at == 1_577_836_800 * 10**9
 
 
 def test_the_figures_account_for_every_line() -> None:

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.loglines import BadBlock, Frame, Header, Kind, Line, encode
-from services.logger.ring import SOURCES, Query, Ring
+from libs.loglines import BadBlock, Frame, Header, Kind, encode
+from libs.loglines.line import PREFIX
+from libs.loglines.selection import Selection
+from services.logger.newest import last_lines
+from services.logger.ring import SOURCES, Ring
 
 TEXT = st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"."))
-MANY = Query(lines=1_000_000)
+ALL = Selection()
 
 
 def frame(lines: list[tuple[int, bytes]], *, first: int = 0, instance: str = "i1", reading: str = "r") -> Frame:
@@ -32,8 +35,8 @@ def frame(lines: list[tuple[int, bytes]], *, first: int = 0, instance: str = "i1
     return Frame(header, block)
 
 
-def texts(ring: Ring, query: Query = MANY) -> list[bytes]:
-    return [line.text for _, line in ring.read(query)]
+def texts(ring: Ring, selection: Selection = ALL, lines: int = 1_000_000) -> list[bytes]:
+    return [found.stored[PREFIX:] for found in last_lines(ring, selection, lines)]
 
 
 @given(st.lists(st.lists(TEXT, min_size=1, max_size=30), max_size=30), st.integers(1, 50))
@@ -69,7 +72,7 @@ def test_a_ring_of_many_sources_keeps_the_end_of_each_within_both_bounds(
         assert ring.size <= size
         assert ring.lines + evicted == sum(map(len, sent.values()))
     for instance, all_of_it in sent.items():
-        kept = texts(ring, Query(lines=10**6, instance=instance))
+        kept = texts(ring, Selection(instance=instance))
         assert kept == all_of_it[len(all_of_it) - len(kept) :]
 
 
@@ -99,10 +102,9 @@ def test_a_hole_becomes_a_line_that_says_how_many_are_missing() -> None:
     ring = Ring("shop", lines=10, size=1 << 20)
     ring.take(frame([(1, b"a")]))
     assert ring.take(frame([(9, b"j")], first=9)).missing == 8
-    (_, first), (_, gap), (_, last) = ring.read(MANY)
-    assert (first.text, last.text) == (b"a", b"j")
-    assert (gap.at, gap.kind) == (9, Kind.GAP)
-    assert gap.text == b"8 lines of web.1 (i1) were lost on their way here"
+    first, gap, last = [found.stored for found in last_lines(ring, ALL, 9)]
+    assert (first[PREFIX:], last[PREFIX:]) == (b"a", b"j")
+    assert gap + b"\n" == encode(9, Kind.GAP, b"8 lines of web.1 (i1) were lost on their way here")
 
 
 def test_a_new_reading_begins_where_it_says_and_misses_nothing() -> None:
@@ -128,8 +130,8 @@ def test_lines_of_instances_are_merged_by_time_and_each_keeps_its_own_order() ->
     ring.say(45, "admin deployed v3")
     expected = [b"b5", b"a10", b"b29", b"a30", b"a20 clock went back", b"b40", b"admin deployed v3", b"a50"]
     assert texts(ring) == expected
-    assert texts(ring, Query(lines=3)) == expected[-3:]
-    assert ring.read(Query(lines=0)) == []
+    assert texts(ring, lines=3) == expected[-3:]
+    assert texts(ring, lines=0) == []
 
 
 def test_an_old_history_that_comes_late_does_not_push_out_newer_lines() -> None:
@@ -144,11 +146,11 @@ def test_filters_choose_sources_and_times() -> None:
     ring = Ring("shop", lines=100, size=1 << 20)
     ring.take(frame([(1, b"one"), (2, b"two")], instance="a"))
     ring.say(3, "admin scaled web=2")
-    assert texts(ring, Query(process="web")) == texts(ring, Query(process="web.1")) == [b"one", b"two"]
-    assert texts(ring, Query(process="deis")) == [b"admin scaled web=2"]
-    assert texts(ring, Query(process="worker")) == texts(ring, Query(instance="zz")) == []
-    assert texts(ring, Query(release=2)) == [b"one", b"two"]
-    assert texts(ring, Query(since=2)) == [b"two", b"admin scaled web=2"]
+    assert texts(ring, Selection(process="web")) == texts(ring, Selection(process="web.1")) == [b"one", b"two"]
+    assert texts(ring, Selection(process="deis")) == [b"admin scaled web=2"]
+    assert texts(ring, Selection(process="worker")) == texts(ring, Selection(instance="zz")) == []
+    assert texts(ring, Selection(release=2)) == [b"one", b"two"]
+    assert texts(ring, Selection(since=2)) == [b"two", b"admin scaled web=2"]
 
 
 def test_the_byte_bound_gives_way_for_one_huge_line_and_no_more() -> None:
@@ -178,4 +180,4 @@ def test_memory_of_dropped_lines_is_given_back() -> None:
     assert source is not None
     held = sum(len(chunk.data) for chunk in source.run._chunks)
     assert held <= 2 * 64 * 1024
-    assert ring.read(Query(lines=1)) == [("web.1", Line(1999, Kind.OUT, b"z" * 400))]
+    assert texts(ring, lines=1) == [b"z" * 400]

@@ -1,0 +1,203 @@
+"""A feed: one reader of a ring. What was comes first, then what comes, and no line is between the two or told twice."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from time import monotonic
+
+from libs.loglines.selection import Selection
+from services.logger.feed_batch import Batch, Missed, Piece
+from services.logger.feed_group import Group
+from services.logger.feed_past import Past, sought
+from services.logger.feed_place import Cursor, Place, Seek
+from services.logger.newest import wanted
+from services.logger.ring import Ring, Source
+
+__all__ = ["Batch", "Cursor", "Feed", "Missed", "Piece", "Place", "RingGone"]
+
+WINDOW = 256 * 1024  # bytes read from the ring at once
+GATHER_SECONDS = 0.02  # that a line waits for those of other instances, to be merged with them
+MUCH = 256 * 1024  # bytes that wait for nothing
+PLACE_SECONDS = 5.0  # between pieces that only tell places, so that a cursor is not older than the ring's lines
+BLOCK_WEIGHT = 128  # bytes that a waiting block takes beside its own
+MOST_SEEKS = 4096  # places by time that are kept for instances which are not here
+
+
+class RingGone(Exception):
+    """The app was forgotten: its ring is no more."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Lines of one source that wait for the reader. `place`: behind them, where later ones were left out."""
+
+    blocks: list[bytes] = field(default_factory=list)
+    lines: int = 0
+    place: Place | None = None
+
+
+class Feed:
+    """Reads a ring for one reader, who calls `batch` again and again, and `close` at the end.
+
+    While it is behind, it reads from the ring. Then lines are put into its own queue as they come: references to the
+    blocks, which all feeds share. The queue holds `bound` bytes; beyond them lines are left out and counted.
+    """
+
+    def __init__(self, ring: Ring, selection: Selection, past: Past, *, bound: int) -> None:
+        self._ring = ring
+        self._selection = selection
+        self._group = Group.of(ring, selection)
+        self._group.join(self)
+        self._past: Past | None = past
+        self._seeks: dict[str, Seek] = {}
+        self._bound = bound
+        self._waiting: dict[Source, Waiting] = {}
+        self._size = 0
+        self._left: Missed | None = None  # what was left out behind that which waits
+        self._missed: list[Missed] = []  # what is to be told before that which waits
+        self._told: dict[Source, int] = {}  # the number behind what the reader knows of
+        self._gone = False
+        self._some = asyncio.Event()
+        self._much = asyncio.Event()
+        self._began = 0.0  # when the oldest line that waits was put
+        self._placed = 0.0  # when all places were told last
+
+    async def batch(self) -> Batch:
+        """Wait for something to tell. The first batch comes at once, and may be empty. Raises `RingGone`.
+
+        A caller that is cancelled loses nothing.
+        """
+        while self._past is not None and not self._gone:
+            if (batch := self._read(self._past)) is not None:
+                return batch
+            await asyncio.sleep(0)
+        while not self._waiting and not self._missed and self._left is None:
+            if self._gone:
+                raise RingGone(self._ring.app)
+            self._some.clear()
+            try:
+                async with asyncio.timeout(PLACE_SECONDS):
+                    await self._some.wait()
+            except TimeoutError:
+                if places := self._places():
+                    return Batch(tuple(places), (), live=True)
+        if not self._gone and (rest := self._began + GATHER_SECONDS - monotonic()) > 0:
+            try:
+                async with asyncio.timeout(rest):
+                    await self._much.wait()
+            except TimeoutError:
+                pass
+        return self._take()
+
+    def close(self) -> None:
+        """Read no more."""
+        self._group.leave(self)
+        self._waiting.clear()
+
+    def put(self, source: Source, block: bytes, lines: int) -> None:
+        """Lines that pass are about to be stored."""
+        size = len(block) + BLOCK_WEIGHT
+        if self._left is not None or (self._size and self._size + size > self._bound):
+            self._leave_out(block, lines)
+            return
+        waiting = self._waiting.get(source)
+        if waiting is None:
+            if not self._waiting:
+                self._began = monotonic()
+                self._some.set()
+            waiting = self._waiting[source] = Waiting()
+        waiting.blocks.append(block)
+        waiting.lines += lines
+        self._size += size
+        if self._size >= MUCH:
+            self._much.set()
+
+    def seek(self, source: Source, block: bytes, lines: int) -> bool:
+        """Lines of an instance whose place is sought by time: tell only those behind it."""
+        seek = self._seeks.get(source.instance)
+        if seek is None:
+            return False
+        block, lines, missed = sought(seek, block)
+        if seek.found:
+            del self._seeks[source.instance]
+            if not self._seeks:
+                self._group.seeking.pop(self, None)
+        if missed is not None:
+            self._missed.append(missed)
+            self._some.set()
+        passed = self._selection.passing(block, lines) if lines else None
+        if passed is not None and passed.lines:
+            self.put(source, passed.block, passed.lines)
+        return True
+
+    def forgot(self, source: Source) -> None:
+        """A source without lines was forgotten; should its instance come again, lines that it had are no news."""
+        self._told.pop(source, None)
+        if self._past is not None:
+            self._past.forgot(source)
+        elif len(self._seeks) < MOST_SEEKS:
+            self._seeks[source.instance] = Seek(source.place)
+            self._group.seeking[self] = None
+
+    def gone(self) -> None:
+        """The ring is no more."""
+        self._gone = True
+        self._some.set()
+        self._much.set()
+
+    def _read(self, past: Past) -> Batch | None:
+        """The next lines of the past; with the last of them the feed is live. None where none passes."""
+        pieces, missed, done = past.window(WINDOW)
+        for piece in pieces:
+            self._told[piece.source] = piece.next
+        if done:
+            self._past = None
+            self._seeks = past.seeks
+            self._group.live[self] = None
+            if self._seeks:
+                self._group.seeking[self] = None
+            pieces += self._places()
+        if not (pieces or missed or done):
+            return None
+        return Batch(tuple(pieces), tuple(missed), live=done)
+
+    def _take(self) -> Batch:
+        """All that waits."""
+        pieces = []
+        for source, waiting in self._waiting.items():
+            block = waiting.blocks[0] if len(waiting.blocks) == 1 else b"".join(waiting.blocks)
+            place = waiting.place or source.place
+            pieces.append(Piece(source, block, waiting.lines, *place))
+            self._told[source] = place.next
+        missed, self._missed = self._missed, []
+        if self._left is not None:
+            self._missed.append(self._left)  # it comes behind these
+            self._left = None
+        elif missed or monotonic() - self._placed >= PLACE_SECONDS:
+            pieces += self._places()
+        self._waiting = {}
+        self._size = 0
+        self._much.clear()
+        return Batch(tuple(pieces), tuple(missed), live=True)
+
+    def _places(self) -> list[Piece]:
+        """The places of sources whose newest lines the selection left out."""
+        self._placed = monotonic()
+        behind = [one for one in wanted(self._ring, self._selection) if self._told.get(one) != one.end]
+        pieces = [Piece(source, b"", 0, *source.place) for source in behind if source.instance not in self._seeks]
+        self._told.update({piece.source: piece.next for piece in pieces})
+        return pieces
+
+    def _leave_out(self, block: bytes, lines: int) -> None:
+        """The queue is full: count what it cannot take."""
+        since, until = int(block[:16], 16), int(block[block.rfind(b"\n", 0, -1) + 1 :][:16], 16)
+        if self._left is None:
+            for source, waiting in self._waiting.items():
+                waiting.place = source.place
+            self._left = Missed(lines, since, until, "slow")
+            return
+        left = self._left
+        self._left = Missed(
+            (left.lines or 0) + lines, min(left.since or since, since), max(left.until or until, until), "slow"
+        )

@@ -1,0 +1,92 @@
+"""The feeds of a ring that want the same lines: each block is filtered once for all of them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from libs.loglines.selection import Selection
+from services.logger.ring import Ring, Source
+
+MOST_KNOWN = 1024  # instances whose answer to `wants` is kept
+
+
+class Member(Protocol):
+    """A feed as its group sees it."""
+
+    def put(self, source: Source, block: bytes, lines: int) -> None:
+        """Lines that pass, for a feed that is live."""
+
+    def seek(self, source: Source, block: bytes, lines: int) -> bool:
+        """All lines of a source: True when the feed dealt with them, since it knows some of them already."""
+
+    def forgot(self, source: Source) -> None:
+        """A source without lines was forgotten."""
+
+    def gone(self) -> None:
+        """The ring is no more."""
+
+
+class Group:
+    """Feeds of one ring and one selection. `live` ones get lines as they come; those among `seeking` look first."""
+
+    def __init__(self, ring: Ring, selection: Selection) -> None:
+        self.live: dict[Member, None] = {}
+        self.seeking: dict[Member, None] = {}
+        self._members: dict[Member, None] = {}
+        self._ring = ring
+        self._selection = selection
+        self._whole = selection.whole
+        self._wanted: dict[str, bool] = {}
+
+    @classmethod
+    def of(cls, ring: Ring, selection: Selection) -> Group:
+        """The ring's group for a selection."""
+        group = ring.listeners.get(selection)
+        if not isinstance(group, cls):
+            group = ring.listeners[selection] = cls(ring, selection)
+        return group
+
+    def join(self, member: Member) -> None:
+        """A feed that is to hear of the ring's end; it becomes live by itself."""
+        self._members[member] = None
+
+    def leave(self, member: Member) -> None:
+        """The feed ends; a group without feeds costs the ring nothing."""
+        for members in (self._members, self.live, self.seeking):
+            members.pop(member, None)
+        if not self._members and self._ring.listeners.get(self._selection) is self:
+            del self._ring.listeners[self._selection]
+
+    def offer(self, source: Source, block: bytes, lines: int) -> None:
+        """These lines are about to be stored."""
+        if not self.live or not self._wants(source):
+            return
+        passed = block
+        members = self.live
+        if self.seeking and (dealt := {one for one in tuple(self.seeking) if one.seek(source, block, lines)}):
+            members = {one: None for one in members if one not in dealt}
+        if not self._whole:
+            passed, lines, _ = self._selection.passing(block, lines)
+            if not lines:
+                return
+        for member in members:
+            member.put(source, passed, lines)
+
+    def forgot(self, source: Source) -> None:
+        """A source without lines was forgotten."""
+        for member in self._members:
+            member.forgot(source)
+
+    def gone(self) -> None:
+        """The ring is no more."""
+        for member in self._members:
+            member.gone()
+
+    def _wants(self, source: Source) -> bool:
+        wanted = self._wanted.get(source.instance)
+        if wanted is None:
+            if len(self._wanted) >= MOST_KNOWN:
+                self._wanted.clear()
+            wanted = self._selection.wants(source.process, source.instance, source.release)
+            self._wanted[source.instance] = wanted
+        return wanted

@@ -1,0 +1,79 @@
+"""Where a reader stands in an instance's output, so that it can go on from there in this memory or in another.
+
+In this memory a number tells the place. Another memory got the same lines in the same order, but perhaps not all of
+them, so there it is told by time: an instance's *latest* time up to a line never falls, though clocks may be set back,
+and so "behind the n-th line since the latest time became t" is one place. Lines of kind `g` are not counted: a memory
+may have some that another has not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+NO_TIME = b"0" * 16  # times stay as stored lines carry them: their order as bytes is theirs as numbers
+_GAP = ord("g")
+
+
+class Place(NamedTuple):
+    """Behind a line: the number of the next one, the latest time so far (ns), and lines since it became that."""
+
+    next: int
+    at: int
+    nth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A reader's places by instance; `next` counts in the memory named `boot` alone."""
+
+    boot: str
+    sources: Mapping[str, Place]
+
+
+def behind(latest: bytes, nth: int, block: bytes, lines: int) -> tuple[bytes, int]:
+    """The latest time and the lines since it, after a block that follows a place with these."""
+    if lines == 1:
+        counted = int(block[16] != _GAP)
+        return (block[:16], counted) if block[:16] > latest else (latest, nth + counted)
+    stored = block.split(b"\n")
+    stored.pop()
+    most = max(stored)[:16]
+    if most <= latest:
+        return latest, nth + len(stored) - sum(line[16] == _GAP for line in stored)
+    if stored[-2][:16] < most == stored[-1][:16] and most not in {line[:16] for line in stored[:-2]}:
+        return most, int(stored[-1][16] != _GAP)
+    begin = next(index for index, line in enumerate(stored) if line[:16] == most)
+    return most, sum(line[16] != _GAP for line in stored[begin:])
+
+
+class Seek:
+    """Finds a place by time in lines that come in order. `found` once it is behind; `lost` when that was not exact."""
+
+    __slots__ = ("_count", "_latest", "_nth", "at", "found", "lost")
+
+    def __init__(self, place: Place) -> None:
+        self.at = b"%016x" % place.at
+        self._nth = place.nth
+        self._latest = NO_TIME
+        self._count = 0
+        self.found = place.at == 0
+        self.lost = False
+
+    def skip(self, stored: list[bytes]) -> int:
+        """How many of the next lines are before the place: known to the reader."""
+        for index, line in enumerate(stored):
+            if self.found:
+                return index
+            self._latest = max(self._latest, line[:16])
+            if self._latest > self.at:
+                self.found, self.lost = True, self._count < self._nth
+                return index
+            if self._latest == self.at:
+                if self._nth == 0:
+                    self.found = True
+                    return index
+                self._count += line[16] != _GAP
+                self.found = self._count == self._nth
+        return len(stored)
