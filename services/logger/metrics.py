@@ -13,7 +13,7 @@ Family = CounterMetricFamily | GaugeMetricFamily
 
 
 class ArchiveCollector(Collector):
-    """Every line is in one of these counters: it came and was stored, double, platform or refused; or never came, missing.
+    """Every line is in one counter: it came and was stored, double, platform or refused; or never came: missing.
 
     What is kept is stored + platform + holes - evicted - deleted.
     """
