@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from libs.daemon import Daemon, url_at
 from libs.keyspace import Keyspace
-from libs.keyspace.records import App, MeshMember
+from libs.keyspace.records import App, MeshMember, User
 from libs.loglines.tail import PROTOCOL
 from libs.sockets.serving import listen_sockets
 from libs.sockets.wire import Terms
@@ -29,10 +28,10 @@ RECENT = 64  # accounts that are held unpacked
 
 @dataclass(frozen=True)
 class TailListener:
-    """Where readers are let in, and what must run beside it."""
+    """Where readers are let in, and the mirror that must run meanwhile."""
 
     url: str
-    tasks: dict[str, Coroutine[Any, Any, None]]
+    users: Mirror[User]
 
 
 @asynccontextmanager
@@ -66,6 +65,6 @@ async def listen_for_tails(  # noqa: PLR0913 - the parts of the logger that it u
     async with listen_sockets(tails.admit, host, settings.logger_sockets_port, terms) as port:
         url = url_at(host, port, node_address=settings.node_address).replace("http", "ws", 1)
         try:
-            yield TailListener(url, {"mirror_users": users.run()})
+            yield TailListener(url, users)
         finally:
             await tails.stop()

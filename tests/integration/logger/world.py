@@ -56,6 +56,7 @@ class World(Generic[E]):
     async def logger(self, id_: str = NODE, **changed: object) -> AsyncIterator[Daemon]:
         """A logger that is found in the mesh; after a restart under the same id at the same port."""
         daemon = Daemon("logger", CollectorRegistry())
+        changed.setdefault("logger_sockets_port", 0)
         port = self.ports.setdefault(id_, free_port())
         settings = LoggerSettings(home=self.home, node=id_, logger_port=port, **changed)  # type: ignore[arg-type]
         async with asyncio.TaskGroup() as group:
