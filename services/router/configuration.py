@@ -192,7 +192,7 @@ def _tails() -> list[str]:
     """Tails go to the logger that their path names, or nowhere: with a weight of 0, only its name leads to a server.
 
     Both ends ping each 20 s, so what is silent for long is dead. A ticket is good once: a request is not sent again
-    when a logger may have seen it. (`proto/log-tail.md`)
+    when a logger may have seen it. A 503 with `Retry-After` is a logger's own word (`proto/log-tail.md`).
     """
     return [
         "    timeout server 30s",
@@ -201,8 +201,7 @@ def _tails() -> list[str]:
         "    use-server %[var(txn.logger)] if { var(txn.logger) -m found }",
         "    retry-on conn-failure",
         *(
-            f"    http-error status {status} content-type application/json"
-            f' string \'{{"detail":"{NO_LOGGER}"}}\' hdr Retry-After 1'
+            f'    http-error status {status} content-type application/json string \'{{"detail":"{NO_LOGGER}"}}\''
             for status in (502, 503, 504)
         ),
     ]
