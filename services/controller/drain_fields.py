@@ -25,7 +25,7 @@ from services.controller.hostnames import is_hostname
 SYSLOG = ("syslog", "syslog+tls")
 TLS = ("syslog+tls", "https")
 SCHEMES = (*SYSLOG, "https", "http")
-BEGINS = "it must begin with syslog://, syslog+tls://, https:// or http://"
+BEGINS = "must begin with syslog://, syslog+tls://, https:// or http://"
 SELECTS = ("process", "instance", "release", "stream", "grep", "level")
 LONGEST_URL = 2048  # characters, as most receivers bear
 LONGEST_SELECT = 1024  # of a value
@@ -100,7 +100,7 @@ def read_url(text: str) -> Place:
     given, found, _ = text.partition("://")
     scheme = given.lower()
     if not found or scheme not in SCHEMES:
-        raise BadUrl(f"{f'{given[:20]}:// is no kind of drain' if found else 'It names no kind of drain'}; {BEGINS}.")
+        raise BadUrl(f"{given}:// is no kind of drain; it {BEGINS}." if _is_scheme(given) else f"It {BEGINS}.")
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -129,7 +129,12 @@ def address(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-_PORTS = {"syslog": 514, "syslog+tls": 6514}
+_PORTS = {"syslog": 514, "syslog+tls": 6514, "https": 443, "http": 80}
+
+
+def _is_scheme(text: str) -> bool:
+    """Whether it looks like one, and not like a part of something secret."""
+    return 0 < len(text) <= 12 and all(letter.isalnum() or letter in "+.-" for letter in text)
 
 
 def _example(scheme: str) -> str:

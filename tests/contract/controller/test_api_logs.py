@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from urllib.parse import urlencode
+
 import pytest
 
+from libs.loglines.sharing import logger_of
 from libs.loglines.token import header
 from tests.support.api import Api, Client
 from tests.support.loggers import announce, logger
@@ -54,3 +58,61 @@ async def test_only_who_may_see_an_app_sees_its_log(api: Api, admin: Client, app
     other = await api.client.joined("other")
     assert (await other("GET", f"{app}/logs")).status == 403
     assert (await admin("GET", "/v1/apps/nope/logs")).status == 404
+
+
+FILTERS = {
+    "process": "web.1",
+    "instance": "x7k2",
+    "release": "v3",
+    "stream": "stderr",
+    "since": "2015-01-31T23:59:59+02:00",
+    "until": "10m",
+    "grep": "a+b|c&d=ä%",
+    "level": "warning",
+}
+
+
+async def test_filters_are_passed_on_and_nothing_else_is(api: Api, admin: Client, app: str) -> None:
+    async with logger(api, 200, b"line\n") as asked:
+        answer = await admin("GET", f"{app}/logs?{urlencode({**FILTERS, 'colour': 'red', 'log_lines': 7})}")
+    assert answer.text == "line\n"
+    assert dict(asked[0].query) == {**FILTERS, "log_lines": "7"}
+
+
+async def test_a_filter_that_the_logger_cannot_read_is_400_in_its_words(api: Api, admin: Client, app: str) -> None:
+    said = "level is 'loud'; it must be debug, info, warning or error"
+    refusal = json.dumps({"detail": said}).encode()
+    async with logger(api, 400, refusal, content_type="application/json"):
+        answer = await admin("GET", f"{app}/logs?level=loud")
+    assert (answer.line, answer.json) == ("400 BAD REQUEST", {"detail": said})
+
+
+@pytest.mark.parametrize("body", [b"", b"Bad Request", b"[]", b"{}"])
+async def test_a_logger_that_does_not_say_what_is_wrong_with_a_filter_is_400_too(
+    api: Api, admin: Client, app: str, body: bytes
+) -> None:
+    async with logger(api, 400, body, content_type="application/json"):
+        answer = await admin("GET", f"{app}/logs?grep=x")
+    said = "The logger cannot read these filters; they may be too long."
+    assert (answer.line, answer.json) == ("400 BAD REQUEST", {"detail": said})
+
+
+async def test_a_logger_that_refuses_what_has_no_filter_is_v1s_500(api: Api, admin: Client, app: str) -> None:
+    async with logger(api, 400, b'{"detail": "no"}', content_type="application/json"):
+        answer = await admin("GET", f"{app}/logs?log_lines=5")
+    assert (answer.line, answer.text) == ("500 INTERNAL SERVER ERROR", "Error accessing logs for hello")
+
+
+async def test_the_apps_own_logger_is_asked_first_and_another_when_it_fails(api: Api, admin: Client) -> None:
+    """Apps whose logger is the one, and apps whose logger is the other."""
+    apps = [f"app{number}" for number in range(6)]
+    for name in apps:
+        assert (await admin("POST", "/v1/apps", {"id": name})).status == 201
+    async with logger(api, 200, b"one\n", id_="one"):
+        async with logger(api, 200, b"two\n", id_="two"):
+            members = [member for _, member in api.controller.picture.loggers.mirror.items()]
+            own = {app.id: logger_of(app.uuid, members) for _, app in api.controller.picture.apps.mirror.items()}
+            said = {name: (await admin("GET", f"/v1/apps/{name}/logs")).text for name in apps}
+            assert said == {name: f"{member.id}\n" for name, member in own.items() if member}
+        for name in apps:
+            assert (await admin("GET", f"/v1/apps/{name}/logs")).text == "one\n"
