@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from libs.engine import Engine, Identity, Images, InstanceSpec, Logs
 from libs.keyspace import Keyspace
 from libs.keyspace.records import Instance, LogEnd, MeshMember
 from libs.loglines.sharing import logger_of
+from libs.store import Store
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
 from services.log_agent.serve import ship_lines
@@ -42,6 +43,7 @@ class World(Generic[E]):
     def __init__(self, home: Path, engine: E) -> None:
         self.home = home
         self.store = MemoryStore()
+        self.connect: Callable[[], Store] = self.store.fork  # a daemon's own client
         self.engine = engine
         self.ports = {NODE: free_port()}  # of the loggers, by id
         self.instances = Shelf(self.store, KEYS.instances)
@@ -60,7 +62,7 @@ class World(Generic[E]):
         port = self.ports.setdefault(id_, free_port())
         settings = LoggerSettings(home=self.home, node=id_, logger_port=port, **changed)  # type: ignore[arg-type]
         async with asyncio.TaskGroup() as group:
-            group.create_task(keep_lines(daemon, settings, self.store.fork()))
+            group.create_task(keep_lines(daemon, settings, self.connect()))
             try:
                 yield daemon
             finally:
@@ -73,7 +75,7 @@ class World(Generic[E]):
         changed.setdefault("log_agent_canary_seconds", 0)
         settings = LogAgentSettings(home=self.home, node=NODE, **changed)  # type: ignore[arg-type]
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(ship_lines(daemon, settings, self.store.fork(), self.engine))
+            task = group.create_task(ship_lines(daemon, settings, self.connect(), self.engine))
             try:
                 yield daemon
             finally:
