@@ -75,6 +75,28 @@ def lines_of(block: bytes) -> Iterator[Line]:
         yield Line(int(stored[:16], 16), _KINDS[stored[16:17]], stored[PREFIX:])
 
 
+def cut_short(begin: bytes, missing: int) -> tuple[bytes, int]:
+    """A line of which only the begin is kept: with the mark of a cut; and how many bytes are missing now.
+
+    A character of UTF-8 that the cut tore goes as well.
+    """
+    whole = _without_torn_end(begin)
+    missing += len(begin) - len(whole)
+    return b"%b [deis: %d bytes cut]" % (whole, missing), missing
+
+
+def _without_torn_end(text: bytes) -> bytes:
+    """The text without a character of UTF-8 that the cut tore, if there is one at its end."""
+    for back in range(1, min(4, len(text)) + 1):
+        byte = text[-back]
+        if byte < 0x80:
+            return text
+        if byte >= 0xC0:
+            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return text[:-back] if length > back else text
+    return text
+
+
 def nanoseconds(moment: datetime) -> int:
     """A time as lines carry it, exactly: ns since the epoch."""
     elapsed = moment - _EPOCH

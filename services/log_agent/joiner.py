@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from libs.loglines import LINE_CAP
+from libs.loglines.line import cut_short
 
 
 class Joined(NamedTuple):
@@ -55,18 +56,4 @@ class Joiner:
         self._held, self._cut = bytearray(), 0
         if not cut:
             return Joined(text)
-        whole = _without_torn_end(text)
-        cut += len(text) - len(whole)
-        return Joined(b"%b [deis: %d bytes cut]" % (whole, cut), cut)
-
-
-def _without_torn_end(text: bytes) -> bytes:
-    """The text without a character of UTF-8 that the cut tore, if there is one at its end."""
-    for back in range(1, min(4, len(text)) + 1):
-        byte = text[-back]
-        if byte < 0x80:
-            return text
-        if byte >= 0xC0:
-            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return text[:-back] if length > back else text
-    return text
+        return Joined(*cut_short(text, cut))
