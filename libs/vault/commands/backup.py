@@ -29,7 +29,7 @@ class Backup:
     ABOUT = f"""\
 Write the keys of this host's file, with a warning at its head: {" ".join(WARNING)} A new file is made, for its
 owner alone; an existing one is never written over. `deis-daemon vault backup - | ssh HOST deis-daemon vault restore -`
-brings the keys to another controller or router."""
+brings the keys to another controller, router or logger."""
 
     @staticmethod
     def declare(parser: argparse.ArgumentParser) -> None:

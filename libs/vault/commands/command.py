@@ -24,10 +24,10 @@ Command = Callable[[Desk, argparse.Namespace], Awaitable[int]]
 HOST_ENVIRONMENT = Path("/etc/deis/deis.env")  # what systemd gives the daemons; our own environment goes before it
 
 ABOUT = """\
-Config values, certificates' private keys and the builder's key are sealed in etcd. The keys that open them are in one
-file on each host that needs them (controllers, routers), <DEIS_HOME>/secrets/config.key, and never in etcd. Run it as
-the daemons' user or as root. Settings (DEIS_HOME, DEIS_STORE_ENDPOINTS, …) come from the environment, else from
-/etc/deis/deis.env."""
+Config values, certificates' private keys, what log drains log in with and the builder's key are sealed in etcd. The
+keys that open them are in one file on each host that needs them (controllers, routers, loggers),
+<DEIS_HOME>/secrets/config.key, and never in etcd. Run it as the daemons' user or as root. Settings (DEIS_HOME,
+DEIS_STORE_ENDPOINTS, …) come from the environment, else from /etc/deis/deis.env."""
 
 
 def main(argv: Sequence[str]) -> int:

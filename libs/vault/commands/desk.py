@@ -20,7 +20,7 @@ from libs.vault.inventory import Inventory, take_inventory
 from libs.vault.keyfile import KeyFile
 from libs.vault.live import LiveVault, remedy
 
-NEED_KEYS = ("controller", "router")  # who opens secrets
+NEED_KEYS = ("controller", "router", "logger")  # who opens secrets: loggers those of log drains
 NAMED = 20  # things named one by one at most
 
 

@@ -19,8 +19,8 @@ HELP = "make a new key and seal every secret anew with it"
 ABOUT = """\
 Make a new key, have every controller seal with it, and seal anew all that was sealed before; the platform runs on. It
 may be killed and run again at any point: it then goes on. The old key stays in the file until `retire`. Where
-controllers or routers stand on other hosts, run `rotate --prepare` first and carry the file over as it says: the key
-has to be there before anything is sealed with it."""
+controllers, routers or loggers stand on other hosts, run `rotate --prepare` first and carry the file over as it says:
+the key has to be there before anything is sealed with it."""
 
 DRIVERS = frozenset(NEED_KEYS)
 
@@ -67,7 +67,7 @@ async def _prepare(desk: Desk, designated: Designation, elsewhere: list[MeshMemb
         say(f"Key {key_id} is in {desk.file.path}: it opens, and seals nothing yet.")
     nodes = by_node(elsewhere)
     say(
-        "Now carry it to every other host with a controller or a router:",
+        "Now carry it to every other host with a controller, a router or a logger:",
         *(carry(nodes) or ["  (none is there at present)"]),
         "Then run `deis-daemon vault rotate` here; it tells of hosts that have not got it.",
     )

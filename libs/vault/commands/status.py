@@ -18,7 +18,12 @@ ABOUT = """\
 Tell which keys are in this host's file, which one seals, how many secrets take each, which secrets do not open here,
 and which daemons stand on other hosts. Exit status 0: every secret opens and nobody else can read the file; 1: look."""
 
-KINDS = {"releases": "configs of releases", "certs": "private keys of certificates", "platform": "platform settings"}
+KINDS = {
+    "releases": "configs of releases",
+    "certs": "private keys of certificates",
+    "drains": "passwords and keys of log drains",
+    "platform": "platform settings",
+}
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -44,10 +49,15 @@ async def do(desk: Desk, asked: argparse.Namespace) -> int:
     opening = len(inventory.secrets) - len(inventory.shut)
     say(f"secrets   {len(inventory.secrets)}{f' ({parts})' if parts else ''}; {opening} open here")
     if nodes:
-        say(f"elsewhere {told(nodes)}; {' and '.join(f'{name}s' for name in NEED_KEYS)} need the keys there too")
+        say(f"elsewhere {told(nodes)}; {_needing()} need the keys there too")
     wrong = [*complaints(desk, designated, inventory), *filter(None, [exposed, desk.vault.trouble])]
     say(*wrong)
     return 1 if wrong else 0
+
+
+def _needing() -> str:
+    *some, last = (f"{name}s" for name in NEED_KEYS)
+    return f"{', '.join(some)} and {last}"
 
 
 def key_lines(desk: Desk, designated: Designation, inventory: Inventory) -> Iterator[str]:

@@ -14,9 +14,10 @@ NAME = "write-off"
 HELP = "give up what no key opens any more, when a key is lost for good"
 ABOUT = """\
 For a key that is lost for good, on every host and in every backup: each release whose config does not open gets an
-empty one, each certificate whose private key does not open is removed, the builder's key is made anew, and a new key
-seals from now on. Running instances keep the values that they were started with (`docker inspect` tells them); those
-that start later have none until their users set them again. There is no way back."""
+empty one, each certificate whose private key does not open is removed, each log drain whose password and key do not
+open goes on without them, the builder's key is made anew, and a new key seals from now on. Running instances keep the
+values that they were started with (`docker inspect` tells them); those that start later have none until their users
+set them again. There is no way back."""
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,8 @@ async def do(desk: Desk, asked: argparse.Namespace) -> int:
         raise Refused("\n".join(["these were changed meanwhile; run it again:", *listed(left)]))
     say(
         f"Given up: {len(inventory.shut)} secrets. Have the apps' users set their config (`deis config:set`) and add "
-        "their certificates (`deis certs:add`) again; the builder takes its new key.",
+        "their certificates (`deis certs:add`) and log drains with a password or a key (`deis drains:add`) again; the "
+        "builder takes its new key.",
         "Back the key file up now: `deis-daemon vault backup FILE`.",
     )
     return 0

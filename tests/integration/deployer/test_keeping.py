@@ -6,6 +6,7 @@ from functools import partial
 
 from libs.engine import EngineUnavailable
 from libs.keyspace import records as r
+from libs.keyspace.records.logs import PLATFORM
 from libs.store.shelf import Shelf
 from tests.support.deployer.platform import NODE, MemoryPlatform
 from tests.support.waiting import eventually
@@ -222,6 +223,11 @@ async def test_a_destroyed_app_leaves_nothing(platform: MemoryPlatform) -> None:
     await platform.run(other, formation={"cmd": 1})
     domain = r.Domain(app=app.id, domain="Shop.Example.com", owner="ann", created=app.created)
     await Shelf(platform.store, platform.keys.domains).create(domain, "shop.example.com")
+    for scope, id_ in ((app.uuid, "ours"), (other.uuid, "theirs"), (PLATFORM, "all")):
+        drain = r.Drain(id=id_, owner="ann", url="syslog://a:514", token="d.1", created=app.created)
+        await Shelf(platform.store, platform.keys.drains).create(drain, scope, id_)
+        state = r.DrainState(since=app.created, updated=app.created)
+        await Shelf(platform.store, platform.keys.drain_states).create(state, id_, "n1")
     await platform.change(app, state="destroying")
 
     async def gone() -> bool:
@@ -229,6 +235,10 @@ async def test_a_destroyed_app_leaves_nothing(platform: MemoryPlatform) -> None:
 
     await eventually(gone)
     assert await platform.up() == ["v2 cmd.1"]
+    drains = {stored.parts for stored in await Shelf(platform.store, platform.keys.drains).list()}
+    assert drains == {(other.uuid, "theirs"), (PLATFORM, "all")}
+    states = {stored.parts for stored in await Shelf(platform.store, platform.keys.drain_states).list()}
+    assert states == {("theirs", "n1"), ("all", "n1")}
     left = {entry.key for entry in (await platform.store.list("/deis/")).entries if app.uuid in entry.key}
     assert left == set()
     assert await platform.store.get(platform.keys.domains.key("shop.example.com")) is None

@@ -79,7 +79,9 @@ async def test_status_tells_of_other_hosts(filled: World, one: Host, two: Host) 
     await filled.announce(two, "router")
     await filled.announce(filled.host("three"), "logger")
     said = await one.vault("status")
-    assert "elsewhere three (logger), two (router); controllers and routers need the keys there too" in said.out
+    assert (
+        "elsewhere three (logger), two (router); controllers, routers and loggers need the keys there too" in said.out
+    )
 
 
 async def test_a_file_that_others_can_read_is_told_with_its_remedy(filled: World, one: Host) -> None:
@@ -87,6 +89,47 @@ async def test_a_file_that_others_can_read_is_told_with_its_remedy(filled: World
     said = await one.vault("status")
     assert said.status == 1
     assert f"{one.file.path} has mode 0644: others than its owner can use it; run: chmod 600" in said.out
+
+
+DRAIN = {"url": "https://ann:correct%20horse%20battery%20staple@logs.example.org/"}
+
+
+async def test_what_a_log_drain_logs_in_with_is_looked_after_as_every_secret(filled: World, one: Host) -> None:
+    lost = key_of(one)
+    drains = Shelf(filled.store, filled.keyspace.drains)
+
+    async def opened() -> list[str]:
+        vault = LiveVault(one.file.path)
+        there = [stored.document for stored in await drains.list()]
+        return [vault.unseal_text(f"drain:{drain.id}", drain.secret) for drain in there if drain.secret]
+
+    async with filled.api(one) as api:
+        logged_in = await api.client("POST", "/v1/auth/login/", {"username": "admin", "password": "opensesame"})
+        admin = api.client.with_token(logged_in.json["token"])
+        for path in ("/v1/apps/hello/drains", "/v1/admin/drains"):
+            assert (await admin("POST", path, DRAIN)).status == 201
+        assert (await admin("POST", "/v1/admin/drains", {"url": "syslog://logs.example.org:514"})).status == 201
+    secrets = await opened()
+    assert secrets == ['{"user_info": "ann:correct%20horse%20battery%20staple"}'] * 2
+    status = await one.vault("status")
+    assert status.status == 0, status
+    assert "5 (2 passwords and keys of log drains, 3 configs of releases); 5 open here" in status.out
+
+    rotated = await one.vault("rotate")
+    assert rotated.status == 0, rotated
+    assert "sealed anew: 5 of 5" in rotated.err
+    assert await opened() == secrets
+    retired = await one.vault("retire", lost, "--yes")
+    assert retired.status == 0, retired
+    assert await opened() == secrets
+
+    one.file.path.unlink()
+    said = await one.vault("write-off", "--yes")
+    assert said.status == 0, said
+    assert "password and key of the log drain" in said.out
+    assert await opened() == ["{}"] * 2
+    for told in (status, rotated, retired, said):
+        tells_nothing_secret(told, one)
 
 
 async def test_status_without_the_store_tells_what_it_can(filled: World, one: Host) -> None:

@@ -133,13 +133,13 @@ async def test_every_kind_of_secret_is_sealed_anew(world: World, one: Host) -> N
     new = (await world.designations.read()).seals
     inventory = await world.inventory(one)
     assert set(inventory.by_key) == {new}
-    assert {secret.field.collection for secret in inventory.secrets} == {"releases", "certs", "platform"}
+    assert {secret.field.collection for secret in inventory.secrets} == {"releases", "certs", "drains", "platform"}
     assert inventory.strays == {}
     assert inventory.shut == []
 
 
 async def keep_others(api: Api, keyspace: Keyspace) -> None:
-    """A certificate and the builders' key, with fields of a newer release beside."""
+    """A certificate, a drain and the builders' key, with fields of a newer release beside."""
     vault = api.controller.vault
     cert = {
         "common_name": "www.example.org",
@@ -151,6 +151,16 @@ async def keep_others(api: Api, keyspace: Keyspace) -> None:
         "of_a_newer_release": None,
     }
     await Shelf(api.store, keyspace.certs).create(keyspace.certs.record(**cert), "www.example.org")
+    drain = {
+        "id": "d1",
+        "owner": "ann",
+        "url": "https://logs.example.org/",
+        "token": "d.1",
+        "secret": vault.seal_text("drain:d1", '{"user_info": "ann:s3cr3t"}'),
+        "created": now(),
+        "of_a_newer_release": None,
+    }
+    await Shelf(api.store, keyspace.drains).create(keyspace.drains.record(**drain), "platform", "d1")
     sealed = vault.seal_text("platform:builder_key", "builders")
     await Shelf(api.store, keyspace.platform).put(PlatformSetting(value=sealed), "builder_key")
 
