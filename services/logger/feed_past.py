@@ -96,15 +96,18 @@ class Past:
         """Where a source is read on; one that came since is read from its begin."""
         stand = self._stands.get(source)
         if stand is None:
-            sought = source.instance in self.seeks
-            stand = self._stands[source] = Stand(source.first if sought else source.born, NO_TIME, 0)
+            stand = self._stands[source] = Stand(source.born, NO_TIME, 0)
         return stand
 
     def _skip(self, source: Source, stand: Stand) -> None:
-        """Lines went that were to be read next. A feed that still seeks its place will see by the times."""
-        if source.instance not in self.seeks:
+        """Lines went that were to be read next. Where a place is still sought, times tell whether they were news."""
+        seek = self.seeks.get(source.instance)
+        if seek is None:
             until = source.run.first_time() if source.run.lines else None
             self._lose(stand, source.first, until)
+        elif not source.run.lines and source.latest > seek.at:
+            self._missed.append(Missed(None, int(seek.at, 16), int(source.latest, 16), "evicted"))
+            del self.seeks[source.instance]
         stand.number = source.first
 
     def _lose(self, stand: Stand, number: int, until: int | None) -> None:

@@ -16,10 +16,11 @@ import uvloop
 
 from libs.engine import LogPiece
 from libs.engine.drivers.memory import MemoryEngine
-from libs.loglines import Frame, Header, Kind, encode, pack, render, unpack
+from libs.loglines import Frame, Header, Kind, encode, pack, unpack
+from libs.loglines.selection import Selection
 from services.log_agent.reading import Reading
 from services.logger.archive import Archive, Bounds
-from services.logger.ring import Query
+from services.logger.newest import last_lines, rendered
 from tests.bench.report import Row
 from tests.integration.logger.world import World
 from tests.support.waiting import eventually
@@ -71,9 +72,9 @@ def read_history() -> Row:
     ring = archive.ring("app-0")
     assert ring is not None
     began = time.process_time()
-    body = b"\n".join([render("app-0", process, line) for process, line in ring.read(Query(lines=10_000))])
+    body = rendered("app-0", last_lines(ring, Selection(), 10_000))
     seconds = time.process_time() - began
-    assert body.count(b"\n") == 9_999
+    assert body.count(b"\n") == 10_000
     return Row("logger", "10,000 lines read and rendered", seconds * 1000, "ms of CPU", 100)
 
 
