@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 from libs.daemon import Daemon, announcement, url_at
 from libs.keyspace import Keyspace
+from libs.loglines.sharing import logger_of
 from libs.loglines.token import internal_token
 from libs.store import Store
 from libs.store.mirror import Mirror
@@ -19,6 +20,8 @@ from services.logger.departed import Departed
 from services.logger.metrics import ArchiveCollector
 from services.logger.platform_lines import saying
 from services.logger.settings import LoggerSettings
+from services.logger.syslog_listener import syslog_tasks
+from services.logger.tail_listener import listen_for_tails
 
 LOOK_SECONDS = 30.0  # between two looks for apps that are gone
 
@@ -39,6 +42,7 @@ async def keep_lines(daemon: Daemon, settings: LoggerSettings, store: Store) -> 
     daemon.registry.register(ArchiveCollector(archive))
     apps = Mirror(store, keys.apps)
     events = Mirror(store, keys.events)
+    members = Mirror(store, keys.mesh, "logger")
     events.on_change(saying(archive))
     session = Session(store, ttl=settings.presence_seconds)
     departed = Departed(settings.logger_forget_seconds)
@@ -53,17 +57,32 @@ async def keep_lines(daemon: Daemon, settings: LoggerSettings, store: Store) -> 
             for uuid in departed.look(archive.rings(), present, at=asyncio.get_running_loop().time()):
                 archive.forget(uuid)
 
+    def keeps(uuid: str) -> bool:
+        member_ = logger_of(uuid, [member for _, member in members.items()])
+        return member_ is None or member_.id == settings.node
+
     token = internal_token(settings.internal_token, settings.home)
     api = LogApi(archive, uuid_of, token=token, open_reads=is_loopback(settings.logger_host))
-    async with listen(api.application(daemon.registry), settings.logger_host, settings.logger_port) as port:
+    async with (
+        listen(api.application(daemon.registry), settings.logger_host, settings.logger_port) as port,
+        listen_for_tails(daemon, settings, store, archive, apps=apps, loggers=members) as tails,
+    ):
         url = url_at(settings.logger_host, port, node_address=settings.node_address)
-        member = announcement(daemon, id_=settings.node, node=settings.node, url=url)
+        member = announcement(daemon, id_=settings.node, node=settings.node, url=url).changed(sockets_url=tails.url)
         await session.publish(keys.mesh.key("logger", settings.node), member.encode())
         daemon.loop("forget_departed_apps", forget_departed_apps, every=LOOK_SECONDS)
         daemon.ready["apps mirrored"] = lambda: apps.complete
         daemon.ready["events mirrored"] = lambda: events.complete
         daemon.ready["announced"] = lambda: session.held
-        await daemon.run(mirror_apps=apps.run(), mirror_events=events.run(), hold_the_lease=session.run())
+        syslog = syslog_tasks(daemon, settings, archive, apps=apps, keeps=keeps)
+        await daemon.run(
+            mirror_apps=apps.run(),
+            mirror_events=events.run(),
+            mirror_loggers=members.run(),
+            hold_the_lease=session.run(),
+            mirror_users=tails.users.run(),
+            **syslog,
+        )
 
 
 def is_loopback(host: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from libs.daemon import Settings
@@ -26,6 +28,18 @@ class LoggerSettings(Settings):
     logger_tails: int = Field(500, ge=1, description="log tails at once; a slow reader's may take 1 MiB and a half")
     logger_app_tails: int = Field(50, ge=1, description="of these, tails of one app")
     logger_ping_seconds: float = Field(20.0, gt=0, description="between pings of a tail, and for each one's answer")
+    logger_syslog_port: int | None = Field(
+        None, ge=0, description="port for syslog over TCP or TLS; none: off; 0 takes a free one"
+    )
+    logger_syslog_host: str = Field(
+        "127.0.0.1", description="where syslog is taken; beyond the loopback, senders must show a certificate"
+    )
+    logger_syslog_cert_file: Path | None = Field(None, description="PEM file of the certificate for syslog: TLS")
+    logger_syslog_key_file: Path | None = Field(None, description="PEM file of that certificate's key")
+    logger_syslog_ca_file: Path | None = Field(
+        None, description="PEM file of the authorities that sign the certificates of syslog's senders"
+    )
+    logger_syslog_senders: int = Field(200, ge=1, description="syslog connections at a time")
     internal_token: str = Field(
         "", repr=False, description="token between daemons; empty: the file secrets/internal.token in home"
     )
