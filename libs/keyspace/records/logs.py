@@ -15,7 +15,8 @@ PLATFORM = "platform"  # the scope of a drain that takes every app's lines
 class Drain(Document):
     """A place that lines are sent to, under `drains/<scope>/<id>`: the scope is an app's uuid, or `platform`.
 
-    `secret`, sealed for `drain:<id>`, is JSON: `user_info` (`user:password` of the URL) and `client_key` (PEM).
+    `secret`, sealed for `drain:<id>`, is JSON: `user_info` (`user:password` of the URL, percent-encoded) and
+    `client_key` (PEM), each where there is one.
     """
 
     id: str
