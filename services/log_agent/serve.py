@@ -12,7 +12,6 @@ from libs.store.mirror import Mirror
 from libs.store.opening import open_store_for
 from libs.store.session import Session
 from libs.store.shelf import Shelf
-from libs.web import open_client
 from services.log_agent.canary import Canaries
 from services.log_agent.cursors import Cursors
 from services.log_agent.ends import Ends
@@ -63,30 +62,28 @@ async def ship_lines(daemon: Daemon, settings: LogAgentSettings, store: Store, l
     told.on_change(lambda _: tell_ends.wake("ends changed"))
     await session.publish(keys.mesh.key("log_agent", node), announcement(daemon, id_=node, node=node).encode())
     canaries = Canaries(node, settings.log_agent_canary_seconds, daemon.registry)
-    async with open_client() as client:
-        desk = Desk(
-            session=client,
-            token=internal_token(settings.internal_token, settings.home),
-            logs=logs,
-            instances=instances,
-            cursors=cursors,
-            ends=ends,
-            counts=counts,
-            canaries=canaries,
-            refill=settings.log_agent_refill_lines,
-            stall_seconds=settings.log_agent_stall_seconds,
+    desk = Desk(
+        token=internal_token(settings.internal_token, settings.home),
+        logs=logs,
+        instances=instances,
+        cursors=cursors,
+        ends=ends,
+        counts=counts,
+        canaries=canaries,
+        refill=settings.log_agent_refill_lines,
+        stall_seconds=settings.log_agent_stall_seconds,
+    )
+    shipping = Shipping(Loggers(members, hold=settings.log_agent_hold_seconds), members, desk)
+    daemon.ready["instances mirrored"] = lambda: instances.complete
+    daemon.ready["logger found"] = lambda: bool(shipping.boots)
+    daemon.facts["loggers"] = lambda: shipping.boots
+    try:
+        await daemon.run(
+            mirror_instances=instances.run(),
+            mirror_ends=told.run(),
+            mirror_loggers=members.run(),
+            keep_present=session.run(),
+            ship_lines=shipping.run(),
         )
-        shipping = Shipping(Loggers(members, hold=settings.log_agent_hold_seconds), members, desk)
-        daemon.ready["instances mirrored"] = lambda: instances.complete
-        daemon.ready["logger found"] = lambda: bool(shipping.boots)
-        daemon.facts["loggers"] = lambda: shipping.boots
-        try:
-            await daemon.run(
-                mirror_instances=instances.run(),
-                mirror_ends=told.run(),
-                mirror_loggers=members.run(),
-                keep_present=session.run(),
-                ship_lines=shipping.run(),
-            )
-        finally:
-            cursors.save()
+    finally:
+        cursors.save()

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-import aiohttp
 import structlog
 
 from libs.daemon.supervision import leaves
@@ -14,6 +13,7 @@ from libs.engine import Logs
 from libs.keyspace.records import Instance
 from libs.loglines import Frame
 from libs.store.mirror import Mirror
+from libs.web import open_client
 from services.log_agent.canary import Canaries
 from services.log_agent.cursors import Cursors
 from services.log_agent.ends import Ends
@@ -25,6 +25,8 @@ from services.log_agent.sender import Counts, Sender
 
 log = structlog.get_logger("log_agent")
 
+CONNECTIONS = 16  # at once to one logger: the batches under way, and questions
+
 Mine = Callable[[Instance], bool]
 
 
@@ -32,7 +34,6 @@ Mine = Callable[[Instance], bool]
 class Desk:
     """What all shipments work with."""
 
-    session: aiohttp.ClientSession
     token: str
     logs: Logs
     instances: Mirror[Instance]
@@ -70,14 +71,17 @@ class Shipment:
 
     async def run(self) -> None:
         """For ever."""
-        client = LoggerClient(self._desk.session, self.url, self._desk.token)
-        while True:
-            try:
-                await self._ship(client)
-            except* LoggerForgot as failures:
-                log.info("begins anew", logger=self._logger, reasons=[str(failure) for failure in leaves(failures)])
-            finally:
-                self.boot, self._followers = "", None
+        # Connections of its own: a logger that hangs takes no other one's.
+        async with open_client(connections=CONNECTIONS) as session:
+            client = LoggerClient(session, self.url, self._desk.token)
+            while True:
+                try:
+                    await self._ship(client)
+                except* LoggerForgot as failures:
+                    reasons = [str(failure) for failure in leaves(failures)]
+                    log.info("begins anew", logger=self._logger, reasons=reasons)
+                finally:
+                    self.boot, self._followers = "", None
 
     async def _ship(self, client: LoggerClient) -> None:
         desk, boot = self._desk, await until_answered(client.boot)
