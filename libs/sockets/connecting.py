@@ -64,6 +64,14 @@ class Socket:
             raise _closed(error) from error
 
 
+class _Straight(connect):
+    """Follows no redirect: what is shown is for the place that was meant alone."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """See the library: an answer that is an exception is raised."""
+        return exc
+
+
 @asynccontextmanager
 async def connected(
     url: str, protocols: Sequence[str], *, host: str | None = None, verify: bool = True, agent: str | None = None
@@ -78,7 +86,7 @@ async def connected(
         context = ssl.create_default_context()
         if not verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    opening = connect(
+    opening = _Straight(
         url,
         subprotocols=[Subprotocol(protocol) for protocol in protocols],
         user_agent_header=agent,

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.contract.client.stand_in_accounts import Accounts, response
+from tests.contract.client.stand_in_tails import Drains, Tails
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 DATE = "2026-01-02T03:04:05UTC"
@@ -57,6 +58,8 @@ class StandIn:
     answers: dict[str, Handler] = field(default_factory=dict)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     accounts: Accounts = field(default_factory=Accounts)
+    tails: Tails = field(default_factory=Tails)
+    drains: dict[str, Drains] = field(default_factory=dict)  # by app; the platform's under ""
 
     def application(self) -> web.Application:
         app = web.Application()
@@ -71,6 +74,8 @@ class StandIn:
         own = self.answers.get(f"{request.method} {request.path}")
         if own:
             return await own(request)
+        if request.path.startswith("/logs/"):
+            return await self.tails.handle(request)
         response = await self.answer(request, body or {})
         response.headers.update(VERSIONS)
         return response
@@ -95,7 +100,7 @@ class StandIn:
         }
         return self.apps[name]
 
-    async def answer(  # noqa: C901, PLR0911 - one table of the API
+    async def answer(  # noqa: C901, PLR0911, PLR0912 - one table of the API
         self, request: web.Request, body: Any
     ) -> web.StreamResponse:
         parts = [part for part in request.path.split("/") if part]
@@ -115,6 +120,8 @@ class StandIn:
         if about_accounts:
             return response(about_accounts, request)
         match request.method, parts:
+            case method, ["v1", "admin", "drains", *rest]:
+                return response(self.drains.setdefault("", Drains()).answer(method, "", rest, body), request)
             case "POST", ["v1", "auth", "passwd"]:
                 if body.get("password") != "secret" and "username" not in body:
                     return refused(400, "BAD REQUEST", {"detail": "Current password does not match"})
@@ -147,6 +154,10 @@ class StandIn:
                 count = int(request.query.get("log_lines", "1000"))
                 lines = [f"{DATE} {name}[cmd.1]: line {number}\n" for number in range(3)]
                 return web.Response(text="".join(lines[-count:]))
+            case "POST", ["logs", "tickets"]:
+                return self.tails.issue()
+            case method, ["drains", *drain]:
+                return response(self.drains.setdefault(name, Drains()).answer(method, name, drain, body), request)
             case "GET", ["events"]:
                 event = {"id": "1", "app": name, "kind": "created", "by": "ada", "message": "ada created it"}
                 return page([{**event, "release": "v1", "created": DATE}], request)

@@ -307,7 +307,15 @@ async def test_logs_are_shown_as_they_are(deis: Deis, stand_in: StandIn) -> None
     assert (await deis("logs")).out == "".join(f"{DATE} paper[cmd.1]: line {number}\n" for number in range(3))
     assert (await deis("logs", "-n", "1")).out == f"{DATE} paper[cmd.1]: line 2\n"
     assert (await deis("logs", "-n", "0", status=1)).err.startswith("Error: ")
-    assert (await deis.json("logs", "-n", "1")) == [{"time": DATE, "process": "cmd.1", "text": "line 2"}]
+    assert await deis.json("logs", "-n", "1") == {
+        "time": "2026-01-02T03:04:05.000000000Z",
+        "app": "paper",
+        "process": "cmd.1",
+        "instance": "i1",
+        "release": "v2",
+        "stream": "stdout",
+        "text": "line 2",
+    }
 
 
 async def test_an_app_is_handed_over(deis: Deis, stand_in: StandIn) -> None:

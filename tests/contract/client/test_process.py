@@ -105,7 +105,7 @@ async def test_a_command_that_asks_nothing_brings_no_http_client(anonymous: Deis
         "import sys; from libs.client.command import run; from libs.client.invocation import invocation\n"
         "for words in (['--version'], ['help'], ['whoami'], ['apps', '--help']):\n"
         "    run(words, invocation({'HOME': '/x'}))\n"
-        "heavy = {'aiohttp', 'asyncio.base_events', 'rich'} & set(sys.modules)\n"
+        "heavy = {'aiohttp', 'asyncio.base_events', 'rich', 'websockets'} & set(sys.modules)\n"
         "sys.exit(', '.join(heavy) or 0)"
     )
     process = await asyncio.create_subprocess_exec(

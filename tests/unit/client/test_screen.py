@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.client.controls import COLOUR, spelt_out, with_colours
-from libs.client.logs import coloured, entries
+from libs.client.logs import coloured
 from libs.client.screen import Screen
 
 
@@ -174,13 +174,3 @@ def test_no_control_character_but_tabs_and_line_ends_survives(text: str) -> None
     shown = spelt_out(text)
     assert not [one for one in shown if unicodedata.category(one) == "Cc" and one not in "\t\n\r"]
     assert re.sub(COLOUR, "", with_colours(text)).count("\x1b") == 0
-
-
-def test_log_lines_are_taken_apart() -> None:
-    lines = "2026-01-01T00:00:00UTC paper[web.1]: GET /: 200\nno source\n2026-01-01T00:00:00UTC paper[deis]: \n"
-    assert entries(lines) == [
-        {"time": "2026-01-01T00:00:00UTC", "process": "web.1", "text": "GET /: 200"},
-        {"time": None, "process": None, "text": "no source"},
-        {"time": "2026-01-01T00:00:00UTC", "process": "deis", "text": ""},
-    ]
-    assert entries("") == []
