@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import secrets
 import signal
 import tempfile
@@ -115,6 +116,24 @@ async def test_a_follower_goes_on_by_itself_and_loses_nothing_when_it_is_killed(
         await deis_platform.kill(*programs)
         await goes_on(tail, 100)
         assert not [line for line in tail.lines if "missing here" in line]
+
+
+@pytest.mark.usefixtures("repaired")
+async def test_every_line_written_is_shown_whatever_is_killed_in_whatever_order(
+    deis_platform: Platform, own_counter: str
+) -> None:
+    seed = secrets.randbelow(1_000_000)
+    chance = random.Random(seed)
+    await deis_platform.deis("config:set", "PAUSE=4000", "-a", own_counter)
+    async with following(deis_platform, own_counter, *ALL) as tail:
+        await tail.runs(2)
+        for _ in range(5):
+            await tail.more(chance.randrange(1, 300))
+            await deis_platform.kill(*chance.sample(["logger", "log_agent", "docker"], chance.choice([1, 1, 2])))
+        await deis_platform.ready()
+        await deis_platform.deis("scale", "web=0", "-a", own_counter)
+        await eventually(lambda: len(tail.counted.ended) == 2, within=60, what="the last words of both processes")
+        assert tail.counted.wrong() == [], f"seed {seed}"
 
 
 @pytest.mark.usefixtures("repaired")
