@@ -8,7 +8,7 @@ sent twice is stored once and a hole is seen.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -39,8 +39,7 @@ class Header(BaseModel):
     position: str = Field(max_length=1024)  # where the agent stands after these lines; opaque to the logger
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """Lines of one instance. The block is whatever was sent; `check_block` says whether it is one."""
 
     header: Header

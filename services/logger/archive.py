@@ -58,6 +58,7 @@ class Archive:
         self.counts = Counts()
         self.weight = 0  # bytes
         self._bounds = bounds
+        self._memory = bounds.memory
         self._rings: dict[str, Ring] = {}
         self._heard: dict[str, str] = {}  # app name to the uuid that was heard with it last
         self._turn = 0  # counts what was written, to tell which ring was written longest ago
@@ -73,14 +74,19 @@ class Archive:
         except BadBlock:
             self.counts.refused += header.lines
             raise
-        self.counts.evicted_by_ring += ring.trim()
+        counts = self.counts
+        counts.evicted_by_ring += ring.trim()
         self.weight += ring.weight - before
-        self.counts.stored += taken.stored
-        self.counts.bytes += len(frame.block)
-        self.counts.doubles += taken.doubles
-        self.counts.missing += taken.missing
-        self.counts.holes += bool(taken.missing)
-        self._make_room()
+        stored, doubles, missing = taken
+        counts.stored += stored
+        counts.bytes += len(frame.block)
+        if doubles:
+            counts.doubles += doubles
+        if missing:
+            counts.missing += missing
+            counts.holes += 1
+        if self.weight > self._memory:
+            self._make_room()
         return taken
 
     def say(self, app: str, uuid: str, at: int, text: str) -> None:
@@ -200,9 +206,9 @@ class Archive:
 
         A little more than needed goes at once, so that the search for the largest is rare.
         """
-        if self.weight <= self._bounds.memory:
+        if self.weight <= self._memory:
             return
-        goal = self._bounds.memory - self._bounds.memory // 64
+        goal = self._memory - self._memory // 64
         for floor in (self._bounds.floor, 0):
             # (minus size, tie-break, ring): the largest comes first
             heap = [(-ring.size, n, ring) for n, ring in enumerate(self._rings.values()) if ring.lines > floor]

@@ -79,17 +79,13 @@ class Ring:
         self.app = app
         self.lines = 0
         self.size = 0
+        self.weight = RING_WEIGHT  # bytes of memory, about
         self.touched = 0  # the archive's mark of when it was written
         self.listeners: dict[Selection, Listener] = {}  # one for all that want the same
         self._number = base
         self._most_lines = lines
         self._most_bytes = size
         self._sources: dict[str, Source] = {}  # the one that was written longest ago first
-
-    @property
-    def weight(self) -> int:
-        """Bytes of memory, about."""
-        return RING_WEIGHT + self.size + SOURCE_WEIGHT * len(self._sources)
 
     def source(self, instance: str) -> Source | None:
         """What is known of an instance."""
@@ -101,24 +97,25 @@ class Ring:
 
     def take(self, frame: Frame) -> Taken:
         """Store a frame's lines, each once; a hole before them becomes a line that says so. Raises `BadBlock`."""
-        header, block = frame.header, frame.block
-        if check_block(block) != header.lines:
-            raise BadBlock(f"the block has {block.count(10)} lines and its header says {header.lines}")
+        header, block = frame
+        lines, first = header.lines, header.first
+        if check_block(block) != lines:
+            raise BadBlock(f"the block has {block.count(10)} lines and its header says {lines}")
         source = self._at_end(header.instance, header.process, header.release)
         if source.reading != header.reading:
-            source.reading, source.next = header.reading, header.first
-        doubles = min(max(source.next - header.first, 0), header.lines)
-        if doubles == header.lines:
-            return Taken(doubles=doubles)
-        missing = max(header.first - source.next, 0)
-        if missing:
-            self._append(source, _hole(source, missing, before=block), 1)
-        elif doubles:
+            source.reading, source.next = header.reading, first
+        doubles = missing = 0
+        if first < source.next:
+            doubles = min(source.next - first, lines)
+            if doubles == lines:
+                return Taken(doubles=doubles)
             block = _after(block, doubles)
-        stored = header.lines - doubles
-        self._append(source, block, stored)
-        source.next, source.position = header.first + header.lines, header.position
-        return Taken(stored, doubles, missing)
+        elif first > source.next:
+            missing = first - source.next
+            self._append(source, _hole(source, missing, before=block), 1)
+        self._append(source, block, lines - doubles)
+        source.next, source.position = first + lines, header.position
+        return Taken(lines - doubles, doubles, missing)
 
     def say(self, at: int, text: str) -> None:
         """Store a line of the platform's own."""
@@ -127,6 +124,8 @@ class Ring:
 
     def trim(self) -> int:
         """Let go of the oldest lines beyond the bounds; returns how many."""
+        if self.lines <= self._most_lines and self.size <= self._most_bytes:
+            return 0
         gone = self.drop(self.lines - self._most_lines) if self.lines > self._most_lines else 0
         while self.size > self._most_bytes:
             excess = self.size - self._most_bytes
@@ -144,6 +143,7 @@ class Ring:
             gone += lines
             self.lines -= lines
             self.size -= size
+            self.weight -= size
             if not oldest.run.lines:
                 holders.remove(oldest)
         return gone
@@ -161,6 +161,7 @@ class Ring:
             if len(self._sources) >= SOURCES:
                 self._forget_one()
             source = Source(instance, process, release, born=self._number, end=self._number)
+            self.weight += SOURCE_WEIGHT
         self._sources[instance] = source
         return source
 
@@ -172,6 +173,7 @@ class Ring:
         for instance, source in self._sources.items():
             if not source.run.lines:
                 del self._sources[instance]
+                self.weight -= SOURCE_WEIGHT
                 for listener in self.listeners.values():
                     listener.forgot(source)
                 return
@@ -182,9 +184,11 @@ class Ring:
         source.end += lines
         source.latest, source.nth = behind(source.latest, source.nth, block, lines)
         source.run.append(block, lines)
+        size = len(block)
         self._number += lines
         self.lines += lines
-        self.size += len(block)
+        self.size += size
+        self.weight += size
 
 
 def _hole(source: Source, missing: int, *, before: bytes) -> bytes:

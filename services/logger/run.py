@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
+from libs.loglines.line import PREFIX
+
 CHUNK = 64 * 1024  # bytes; small blocks are joined up to it
+FEW = 64  # lines that are found sooner one by one than by splitting a chunk
 
 
 class Chunk:
@@ -30,7 +33,12 @@ class Chunk:
         """Where the line behind the first `count` kept ones begins."""
         if count >= self.lines:
             return len(self.data)
-        return len(self.data) - len(self.data[self.begin :].split(b"\n", count)[-1]) if count else self.begin
+        if count > FEW:
+            return len(self.data) - len(self.data[self.begin :].split(b"\n", count)[-1])
+        at, data = self.begin, self.data
+        for _ in range(count):
+            at = data.index(b"\n", at + PREFIX) + 1
+        return at
 
     def drop(self, count: int) -> None:
         """Let go of the first `count` lines, fewer than all. Memory is given back once half of it is unused."""
@@ -66,13 +74,15 @@ class Run:
         """Add a block of `lines` lines at the end."""
         self.lines += lines
         self.size += len(block)
-        last = self._chunks[-1] if self._chunks else None
-        if last is not None and isinstance(last.data, bytearray):
-            if len(last.data) + len(block) <= CHUNK:
-                last.data += block
-                last.lines += lines
-                return
-            last.data = bytes(last.data)  # it grows no more: without the room that a bytearray holds in reserve
+        if self._chunks:
+            last = self._chunks[-1]
+            data = last.data
+            if isinstance(data, bytearray):
+                if len(data) + len(block) <= CHUNK:
+                    data += block
+                    last.lines += lines
+                    return
+                last.data = bytes(data)  # it grows no more: without the room that a bytearray holds in reserve
         self._chunks.append(Chunk(bytearray(block) if len(block) < CHUNK // 2 else block, lines))
 
     def first_time(self) -> int:
