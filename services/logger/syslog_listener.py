@@ -73,7 +73,7 @@ class Terms:
 class Listener:
     """Every sender has a connection; what it sends goes to the intake as it comes, and no sender waits for another."""
 
-    def __init__(self, intake: Intake, senders: int, *, patience: float = PATIENCE) -> None:
+    def __init__(self, intake: Intake, senders: int, *, patience: float) -> None:
         self.intake = intake
         self.patience = patience
         self.senders: set[Sender] = set()
@@ -122,7 +122,7 @@ def syslog_tasks(
         return app.uuid if app else None
 
     intake = Intake(archive, uuid_of, keeps)
-    listener = Listener(intake, terms.senders)
+    listener = Listener(intake, terms.senders, patience=PATIENCE)
     daemon.registry.register(IntakeCollector(intake.counts))
     daemon.loop("close_stalled_syslog_senders", listener.close_stalled, every=LOOK)
     return {"take_syslog": _take(daemon, listener, terms, apps)}
