@@ -154,7 +154,7 @@ async def test_a_slow_reader_is_told_exactly_what_it_missed_and_holds_up_nobody(
 
 
 async def test_a_tail_on_which_nothing_happens_but_pings_lives(world: TailWorld) -> None:
-    async with world.logger(logger_ping_seconds=0.05), world.agent():
+    async with world.logger(logger_ping_seconds=1), world.agent():
         web = await world.start("a1")
         async with world.tail(ping_interval=None) as reader:
             await reader.live()
@@ -167,7 +167,7 @@ async def test_a_tail_on_which_nothing_happens_but_pings_lives(world: TailWorld)
                 answer(event)  # type: ignore[arg-type]
 
             connection.process_event = counting  # type: ignore[method-assign]
-            await eventually(lambda: pings >= 20, what="twenty pings")
+            await eventually(lambda: pings >= 4, what="four pings")
             world.say(web, "still here")
             await reader.has(["still here"])
 
