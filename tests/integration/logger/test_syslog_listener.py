@@ -42,7 +42,7 @@ async def world(tmp_path: Path) -> Spoken:
 
 
 @asynccontextmanager
-async def listening(world: Spoken, **changed: object) -> AsyncIterator[tuple[Daemon, int]]:
+async def listening(world: Spoken, **changed: Any) -> AsyncIterator[tuple[Daemon, int]]:
     """A logger that takes syslog, and the port where."""
     async with world.logger(logger_syslog_port=0, **changed) as daemon:
         await eventually(lambda: "syslog" in daemon.facts, what="the logger takes syslog")
@@ -149,7 +149,7 @@ async def test_behind_tls_a_certificate_lets_in_and_none_does_not(world: Spoken,
     ],
 )
 async def test_it_does_not_start_where_anyone_could_write(
-    world: Spoken, changed: dict[str, object], words: str
+    world: Spoken, changed: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ExceptionGroup) as failure:
         async with world.logger(logger_syslog_port=0, **changed) as daemon:
