@@ -46,18 +46,19 @@ class LogsResource(Resource):
         lines = query.get("log_lines", DEFAULT_LINES)
         filters = {name: query[name] for name in FILTERS if name in query}
         asked = {"log_lines": lines if _NUMBER.fullmatch(lines) else GARBAGE_LINES, **filters}
-        shown = header(self._c.internal_token)
-        for logger in self._loggers(app):
+        shown, empty = header(self._c.internal_token), False
+        for logger, own in self._loggers(app):
             try:
                 async with self._c.client.get(f"{logger.url}/{app.id}", params=asked, headers=shown) as got:
-                    if got.status == 204:
-                        return web.Response(status=204)
                     if got.status == 200:
                         return web.Response(body=await got.read(), content_type="text/plain", charset="utf-8")
                     if got.status == 400 and filters:
                         raise BadRequest(await _why(got))
+                    empty |= own and got.status == 204
             except (aiohttp.ClientError, TimeoutError):
                 continue
+        if empty:
+            return web.Response(status=204)
         raise LogsUnavailable(app.id)
 
     async def issue(self, call: Call) -> web.Response:
@@ -87,11 +88,15 @@ class LogsResource(Resource):
             )
         return logger
 
-    def _loggers(self, app: App) -> list[MeshMember]:
-        """The loggers that are there: the app's own first, then the ready ones."""
+    def _loggers(self, app: App) -> list[tuple[MeshMember, bool]]:
+        """The loggers that are there and whether each keeps the app: its own first, then the ready ones.
+
+        Another one may have lines from when it kept the app, of instances that are gone. That it has none says nothing.
+        """
         members = self._members()
         own = logger_of(app.uuid, members)
-        return sorted(members, key=lambda member: (member is not own, not member.ready))
+        ranked = sorted(members, key=lambda member: (member is not own, not member.ready))
+        return [(member, member is own) for member in ranked]
 
     def _members(self) -> list[MeshMember]:
         return [member for _, member in self._c.picture.loggers.mirror.items()]

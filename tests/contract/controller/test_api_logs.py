@@ -116,3 +116,32 @@ async def test_the_apps_own_logger_is_asked_first_and_another_when_it_fails(api:
             assert said == {name: f"{member.id}\n" for name, member in own.items() if member}
         for name in apps:
             assert (await admin("GET", f"/v1/apps/{name}/logs")).text == "one\n"
+
+
+async def test_what_another_logger_kept_is_told_where_the_apps_own_has_nothing(
+    api: Api, admin: Client, app: str
+) -> None:
+    own, other = await two_loggers(api)
+    async with logger(api, 204, id_=own), logger(api, 200, b"from before\n", id_=other):
+        assert (await admin("GET", f"{app}/logs")).text == "from before\n"
+    async with logger(api, 204, id_=own), logger(api, 204, id_=other):
+        assert (await admin("GET", f"{app}/logs")).line == "204 NO CONTENT"
+
+
+async def test_that_another_logger_has_nothing_is_no_word_on_the_apps_lines(api: Api, admin: Client, app: str) -> None:
+    own, other = await two_loggers(api)
+    async with logger(api, 500, id_=own), logger(api, 204, id_=other):
+        answer = await admin("GET", f"{app}/logs")
+    assert (answer.line, answer.text) == ("500 INTERNAL SERVER ERROR", "Error accessing logs for hello")
+
+
+async def two_loggers(api: Api) -> tuple[str, str]:
+    """The ids of two loggers: first the one that keeps the app."""
+    for name in ("one", "two"):
+        await announce(api, name, f"http://127.0.0.1:{free_port()}")
+    members = [member for _, member in api.controller.picture.loggers.mirror.items()]
+    found = api.controller.picture.apps.mirror.get("hello")
+    assert found is not None
+    own = logger_of(found.uuid, members)
+    assert own is not None
+    return own.id, "two" if own.id == "one" else "one"
