@@ -9,7 +9,7 @@ from typing import Any
 import re2
 
 LONGEST = 512  # bytes of a pattern
-LARGEST = 2000  # instructions of a compiled one: its time grows with them where its states are too many to keep
+LARGEST = 600  # instructions of a compiled one: the slowest of that size take some ms for a KiB of text
 MEMORY = 1024 * 1024  # bytes of a compiled pattern, the states that it keeps included
 
 # What looks at the ends of the whole text or at single bytes: many lines at once would look different to it.
@@ -35,6 +35,8 @@ class Pattern:
         if self._many is None:
             return [index for index, text in enumerate(texts) if self._one.search(text) is not None]
         found: list[int] = []
+        if not texts:
+            return found
         whole, index, at = b"\n".join(texts), 0, 0
         while (match := self._many.search(whole, at)) is not None:
             start = match.start()
