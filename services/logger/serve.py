@@ -17,6 +17,7 @@ from libs.web import listen
 from services.logger.api import LogApi
 from services.logger.archive import Archive, Bounds
 from services.logger.departed import Departed
+from services.logger.drains.opening import drain_tasks
 from services.logger.metrics import ArchiveCollector
 from services.logger.platform_lines import saying
 from services.logger.settings import LoggerSettings
@@ -75,6 +76,7 @@ async def keep_lines(daemon: Daemon, settings: LoggerSettings, store: Store) -> 
         daemon.ready["events mirrored"] = lambda: events.complete
         daemon.ready["announced"] = lambda: session.held
         syslog = syslog_tasks(daemon, settings, archive, apps=apps, keeps=keeps)
+        drains = await drain_tasks(daemon, settings, store, archive, members)
         await daemon.run(
             mirror_apps=apps.run(),
             mirror_events=events.run(),
@@ -82,6 +84,7 @@ async def keep_lines(daemon: Daemon, settings: LoggerSettings, store: Store) -> 
             hold_the_lease=session.run(),
             mirror_users=tails.users.run(),
             **syslog,
+            **drains,
         )
 
 

@@ -40,6 +40,23 @@ class LoggerSettings(Settings):
         None, description="PEM file of the authorities that sign the certificates of syslog's senders"
     )
     logger_syslog_senders: int = Field(200, ge=1, description="syslog connections at a time")
+    logger_drain_bytes: int = Field(
+        8 * MIB, ge=MIB, description="bytes of lines that wait for a drain's receiver; the oldest go first"
+    )
+    logger_drain_seconds: float = Field(900.0, gt=0, description="how long a line waits for a drain's receiver")
+    logger_drain_line_bytes: int = Field(
+        128 * 1024,
+        ge=0,
+        description="bytes of a line that a drain sends, the rest is cut, and the line says so; 0: all. rsyslog by "
+        "itself takes 8 KiB, and loses its way in frames above 200,000 bytes",
+    )
+    logger_drain_stall_seconds: float = Field(30.0, gt=0, description="in which a drain's receiver must take something")
+    logger_drain_inward: bool = Field(
+        False, description="drains may go to this host, to its links and to the platform's store"
+    )
+    logger_drain_enterprise: int = Field(
+        32473, ge=0, description="private enterprise number in the name of drains' structured data; 32473: an example's"
+    )
     internal_token: str = Field(
         "", repr=False, description="token between daemons; empty: the file secrets/internal.token in home"
     )

@@ -40,6 +40,8 @@ class DrainState(Document):
     until: int = 0  # ns; every line up to this time was delivered or dropped
     error: str = ""  # of the last try; empty: it succeeded
     failing: datetime | None = None  # since when it fails
+    # By `<app uuid>/<instance>` where it stands: a time in ns, and lines since it.
+    places: dict[str, tuple[int, int]] = Field(default_factory=dict)
     since: datetime
     updated: datetime
 

@@ -1,0 +1,1 @@
+"""The kinds of drain, a file each (`services.logger.drains.kind.Kind`)."""

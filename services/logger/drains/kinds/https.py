@@ -1,0 +1,115 @@
+"""HTTP in Logplex's format (`application/logplex-1`): batches of syslog messages, each under an id of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import unquote
+
+import aiohttp
+from yarl import URL
+
+from services.logger.drains.kind import Away, Batch, Pace, Refused, Target, Terms
+from services.logger.drains.rendering import Layout
+from services.logger.drains.way import trust
+
+SCHEMES = ("https", "http")
+PACE = Pace(size=100 * 1024, linger=1.0)
+LONGEST_PAUSE = 300.0  # seconds that a receiver may ask for
+READ = 4096  # bytes of an answer that are looked at, so that its connection can be used again
+AGAIN = frozenset({408, 425, 429})  # and all of the server's own
+
+
+def layout(layout: Layout) -> Layout:
+    """Without the field for structured data, as Logplex."""
+    return replace(layout, structured=False)
+
+
+@asynccontextmanager
+async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[], None]) -> AsyncIterator[LogplexLine]:  # noqa: ARG001 - each batch has its own answer
+    """See `Kind.connect`. It is each batch's sending that finds out whether the receiver is there."""
+    try:
+        context = await trust(target.ca, target.client_certificate, target.client_key) if _safe(target) else False
+    except (OSError, ValueError) as error:
+        raise Away(f"the drain's certificates cannot be used: {error}") from error
+    limits = aiohttp.ClientTimeout(
+        total=4 * terms.stall_seconds, sock_connect=terms.connect_seconds, sock_read=terms.stall_seconds
+    )
+    connector = aiohttp.TCPConnector(limit=1, ssl=context, socket_factory=terms.way.open_socket)
+    headers = {
+        "Content-Type": "application/logplex-1",
+        "Logplex-Drain-Token": target.token,
+        "User-Agent": "Logplex/deis",
+    }
+    async with aiohttp.ClientSession(
+        timeout=limits, connector=connector, headers=headers, auth=_auth(target), cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
+        yield LogplexLine(session, URL(target.url, encoded=True), layout)
+
+
+def _safe(target: Target) -> bool:
+    return target.url.startswith("https:")
+
+
+def _auth(target: Target) -> aiohttp.BasicAuth | None:
+    user, _, password = target.user_info.partition(":")
+    return aiohttp.BasicAuth(unquote(user), unquote(password), "utf-8") if target.user_info else None
+
+
+class LogplexLine:
+    """A receiver that answers each batch."""
+
+    lost = ""
+
+    def __init__(self, session: aiohttp.ClientSession, url: URL, layout: Layout) -> None:
+        self._session = session
+        self._url = url
+        self._layout = layout
+        self._settled = 0
+
+    async def send(self, batch: Batch) -> None:
+        """See `Connection`."""
+        body = b"".join([self._layout.frames(lot) for lot in batch.lots])
+        headers = {"Logplex-Msg-Count": str(batch.lines), "Logplex-Frame-Id": batch.id}
+        try:
+            async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
+                await answer.content.read(READ)
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise Away(f"the certificate of {self._name} is not trusted: {error.certificate_error}") from error
+        except TimeoutError as error:
+            raise Away(f"{self._name} did not answer in time") from error
+        except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError, asyncio.LimitOverrunError) as error:
+            raise Away(f"{self._name} cannot be reached: {error}") from error
+        if 200 <= answer.status < 300:
+            self._settled += 1
+            return
+        words = f"{self._name} answered {answer.status}"
+        if answer.status in AGAIN or answer.status >= 500:
+            raise Away(words, pause=pause_of(answer.headers.get("Retry-After", "")))
+        raise Refused(words)
+
+    def settled(self) -> int:
+        """See `Connection`."""
+        settled, self._settled = self._settled, 0
+        return settled
+
+    @property
+    def _name(self) -> str:
+        return f"{self._url.host}:{self._url.port}"
+
+
+def pause_of(header: str) -> float:
+    """The seconds of a `Retry-After` (RFC 9110 §10.2.3), a time or a number; 0 for what is neither."""
+    if header.strip().isdecimal():
+        return min(float(header), LONGEST_PAUSE)
+    try:
+        until = parsedate_to_datetime(header)
+    except ValueError:
+        return 0.0
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return min(max((until - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_PAUSE)
