@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from libs.loglines.selection import Selection
 from services.logger.feed import Piece
 
-KEPT = 8  # messages of each choice of lines
+KEPT = 1024 * 1024  # bytes of the last messages of a choice of lines, if it is more than one message
 
 Build = Callable[[tuple[Piece, ...]], bytes]
 Names = tuple[tuple[int, int, int], ...]
@@ -30,6 +30,7 @@ class _Choice:
     """The last messages for the tails of one app that chose the same lines, by the identity of their blocks."""
 
     readers: int = 0
+    size: int = 0  # bytes of messages
     built: OrderedDict[Names, tuple[tuple[Piece, ...], bytes]] = field(default_factory=OrderedDict)
 
     def build(self, pieces: tuple[Piece, ...]) -> bytes:
@@ -39,9 +40,16 @@ class _Choice:
         found = self.built.get(names)
         if found is None:
             found = self.built[names] = (pieces, build(pieces))  # while the blocks are held, no others have their ids
-            if len(self.built) > KEPT:
-                self.built.popitem(last=False)
+            self.size += len(found[1])
+            while self.size > KEPT and len(self.built) > 1:
+                _, (_, oldest) = self.built.popitem(last=False)
+                self.size -= len(oldest)
         return found[1]
+
+    def forget(self) -> None:
+        """Keep no message."""
+        self.built.clear()
+        self.size = 0
 
 
 class Pieces:
@@ -61,7 +69,7 @@ class Pieces:
         finally:
             choice.readers -= 1
             if choice.readers < 2:
-                choice.built.clear()
+                choice.forget()
             if not choice.readers:
                 del self._choices[key]
 
