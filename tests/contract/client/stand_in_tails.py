@@ -101,7 +101,7 @@ class Tails:
         if offered[0] != PROTOCOL or ticket not in self.unused:
             return web.Response(status=401)
         self.unused.remove(ticket)
-        socket = web.WebSocketResponse(protocols=[PROTOCOL])
+        socket = web.WebSocketResponse(protocols=[PROTOCOL], compress=False)
         await socket.prepare(request)
         begin = await socket.receive_json()
         self.begun.append(begin)
