@@ -225,6 +225,7 @@ async def platform(directory: Path, *, extra: Mapping[str, str] | None = None) -
             "DEIS_PRESENCE_SECONDS": "4",
             "DEIS_DEPLOYER_RUN_SLACK": "1",
             "DEIS_LOG_AGENT_HOLD_SECONDS": "2",
+            "DEIS_LOGGER_DRAIN_INWARD": "true",
             **(extra or {}),
         }
         (directory / "user").mkdir(parents=True)
