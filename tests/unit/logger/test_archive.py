@@ -165,3 +165,47 @@ def test_the_figures_account_for_every_line() -> None:
         "deis_logger_kept_lines 5.0",
     ):
         assert figure in shown
+
+
+def test_many_names_are_bounded_and_the_longest_silent_that_nobody_follows_go_first() -> None:
+    archive = Archive(Bounds(rings=100))
+    followed = archive.feed("app0", "u-app0", Selection())
+    for n in range(1000):
+        archive.take(frame(f"app{n}", 1))
+        archive.take(frame("busy", 1, first=n))
+        assert len(archive.rings()) <= 100
+    assert {"u-app0", "u-busy", "u-app999"} <= set(archive.rings())
+    assert kept(archive, "busy") == 1000
+    counts = archive.counts
+    assert counts.evicted_by_rings == counts.stored - archive.lines() > 800
+    assert archive.weight == sum(ring.weight for ring in archive._rings.values())
+    assert len(archive._heard) == len(archive.rings())
+    followed.close()
+
+
+def test_numbers_of_a_ring_that_went_are_never_given_again() -> None:
+    archive = Archive(Bounds(rings=1))
+    archive.take(frame("a", 50))
+    before = archive.feed("a", "u-a", Selection())
+    place = before._ring.sources()[0].place
+    archive.forget("u-a")
+    archive.take(frame("a", 60))
+    ring = archive.ring("a")
+    assert ring is not None
+    assert ring.sources()[0].born >= place.next
+
+
+def test_what_is_kept_is_what_came_less_what_went() -> None:
+    archive = Archive(Bounds(lines=50, rings=2, memory=40_000, floor=5))
+    for n in range(40):
+        app = f"app{n * n % 5}"  # 0, 1, 4, 4, 1
+        archive.take(frame(app, 30, first=n * 40))  # with holes
+        archive.say(app, f"u-{app}", n, "said")
+        if n % 7 == 0:
+            archive.clear(app)
+        if n % 11 == 0:
+            archive.forget(f"u-{app}")
+    counts = archive.counts
+    evicted = counts.evicted_by_ring + counts.evicted_by_memory + counts.evicted_by_rings
+    assert archive.lines() == counts.stored + counts.platform + counts.holes - evicted - counts.deleted
+    assert min(counts.holes, counts.evicted_by_rings, counts.evicted_by_ring, counts.deleted) > 0
