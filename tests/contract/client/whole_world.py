@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.contract.client.conftest import Deis
 from tests.contract.client.stand_in import DATE, StandIn
+from tests.contract.client.stand_in_tails import Drains
 
 PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGlSbXkAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA ada@laptop"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -20,6 +21,13 @@ def furnish(deis: Deis, stand_in: StandIn) -> None:
     app["builds"] = [{"uuid": "b0", "image": "example/web:v1", "created": DATE, "owner": "ada", "app": "paper"}]
     app["releases"] = ["ada created initial release", "ada deployed example/web:v1"]
     app["healthcheck"] = {"web": {"livenessProbe": {"tcpSocket": {}}}}
+    drains = stand_in.drains.setdefault("paper", Drains())
+    failing = {"sent": 4096, "dropped": 12, "waiting": 3, "until": DATE, "error": "connection refused", "failing": DATE}
+    drains.add("paper", {"url": "syslog+tls://logs.example.com:6514", "select": {"process": "web", "level": "error"}})
+    drains.drains[0].update(state=failing, client_certificate=True)
+    drains.add("paper", {"url": "https://logs.example.com/in"})
+    every = stand_in.drains.setdefault("", Drains())
+    every.add("", {"url": "syslog://10.0.0.1:514"})["state"] = {**failing, "error": "", "failing": None}
     accounts = stand_in.accounts
     accounts.shared["paper"] = ["bob"]
     accounts.users.append("eve")
