@@ -43,6 +43,9 @@ class Refusal:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+_CROWDED = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections", {"Retry-After": "1"})
+
+
 class Socket:
     """An open connection. One task sends and one receives; every verb raises `SocketClosed` at its end."""
 
@@ -96,6 +99,9 @@ class _House:
 
     async def welcome(self, wire: ServerConnection, request: Request, response: Response) -> Response | None:
         """Decide on a client whose request is a good one for an upgrade; the library's hook before it answers."""
+        known = cast("Wire", wire)
+        if known.crowded:
+            return _refuse(wire, _CROWDED)
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             response.body = b""  # it would repeat what was sent, a ticket too
             del response.headers["Content-Length"]
@@ -109,11 +115,7 @@ class _House:
             log.exception("could not decide on a connection")
             answer = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "This failed here, and is logged.")
         if isinstance(answer, Refusal):
-            refusal = wire.respond(answer.status, answer.text + "\n")
-            for name, value in answer.headers.items():
-                refusal.headers[name] = value
-            return refusal
-        known = cast("Wire", wire)
+            return _refuse(wire, answer)
         self.guests[known] = answer
         task = asyncio.current_task()
         assert task is not None, "the library decides in the connection's own task"
@@ -132,6 +134,13 @@ class _House:
 
     def _left(self, wire: Wire, _: asyncio.Task[None]) -> None:
         self.guests.pop(wire).leave()
+
+
+def _refuse(wire: ServerConnection, refusal: Refusal) -> Response:
+    response = wire.respond(refusal.status, refusal.text + "\n")
+    for name, value in refusal.headers.items():
+        response.headers[name] = value
+    return response
 
 
 @asynccontextmanager

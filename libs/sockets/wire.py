@@ -15,7 +15,7 @@ from websockets.asyncio.server import ServerConnection
 
 log = structlog.get_logger("sockets")
 
-FULL = b"HTTP/1.1 503 SERVICE UNAVAILABLE\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+BEYOND = 100  # connections beyond the terms that are heard, to be told so; further ones are cut off at once
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,17 @@ class Wire(ServerConnection):
     def __init__(self, *args: Any, inside: Inside, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._inside = inside
+        self.crowded = False  # there was no room for it
         self._unsent = 0
         self._look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
-        room = self._inside.has_room()
+        self.crowded = not self._inside.has_room()
         self._inside.wires.add(self)
         super().connection_made(transport)
-        if not room:
-            self.transport.write(FULL)
-            self.transport.close()
+        if len(self._inside.wires) > self._inside.terms.connections + BEYOND:
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""

@@ -10,7 +10,7 @@ import structlog
 from websockets.asyncio.server import Server
 from websockets.server import ServerProtocol
 
-from libs.sockets.wire import FULL, Inside, Terms, Wire, quiet
+from libs.sockets.wire import BEYOND, Inside, Terms, Wire, quiet
 
 TERMS = Terms("spoken", connections=1)
 
@@ -99,17 +99,18 @@ async def test_a_client_is_not_read_while_it_does_not_read() -> None:
     assert seen == [True, False, True]
 
 
-async def test_one_too_many_is_told_so_once_in_the_log() -> None:
+async def test_one_too_many_is_heard_and_far_too_many_are_not() -> None:
     inside = Inside(TERMS)
     with structlog.testing.capture_logs() as events:
-        first, _ = connected(inside)
-        for _ in range(3):
-            refused, line = connected(inside)
-            assert (line.written, line.closed) == (FULL, True)
-            refused.connection_lost(None)
-        first.connection_lost(None)
-        _, line = connected(inside)
-        assert not line.closed
+        crowd = [connected(inside) for _ in range(1 + BEYOND)]
+        assert [wire.crowded for wire, _ in crowd] == [False, *[True] * BEYOND]
+        assert not any(line.closed for _, line in crowd)
+        further, line = connected(inside)
+        assert line.closed
+        for wire in (further, *[wire for wire, _ in crowd]):
+            wire.connection_lost(None)
+        wire, line = connected(inside)
+        assert (wire.crowded, line.closed) == (False, False)
     assert [event["event"] for event in events] == ["refuses further connections"]
 
 
