@@ -25,7 +25,7 @@ class LoggerSettings(Settings):
     logger_forget_seconds: float = Field(600.0, ge=0, description="how long the lines of a destroyed app are kept")
     logger_sockets_host: str = Field("127.0.0.1", description="where log tails listen: loopback or the admin network")
     logger_sockets_port: int = Field(8089, description="their port; 0 takes a free one")
-    logger_tails: int = Field(500, ge=1, description="log tails at once; a slow reader's may take 1 MiB and a half")
+    logger_tails: int = Field(500, ge=1, description="log tails at once; a slow reader's may take some 2 MiB")
     logger_app_tails: int = Field(50, ge=1, description="of these, tails of one app")
     logger_ping_seconds: float = Field(20.0, gt=0, description="between pings of a tail, and for each one's answer")
     logger_syslog_port: int | None = Field(
