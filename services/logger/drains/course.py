@@ -76,9 +76,9 @@ class Course:
             self._fail(f"its filters cannot be read: {error}")
             return None
 
-    def follow(self, apps: Mapping[str, str]) -> None:
-        """Take the lines of these apps from now on: names by uuid."""
-        self._intake.follow(apps)
+    def follow(self, apps: Mapping[str, str], start: Start | None = None) -> None:
+        """Take the lines of these apps from now on: names by uuid. `start`: for those that come new."""
+        self._intake.follow(apps, start)
 
     async def run(self) -> None:
         """For ever."""

@@ -36,8 +36,9 @@ class Intake:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
 
-    def follow(self, apps: Mapping[str, str]) -> None:
-        """These apps from now on: names by uuid."""
+    def follow(self, apps: Mapping[str, str], start: Start | None = None) -> None:
+        """These apps from now on: names by uuid. `start`: for those that come new."""
+        self._start = start or self._start
         wanted = dict(apps) if self._selection is not None else {}
         if wanted != self._wanted:
             self._wanted = wanted
@@ -60,27 +61,29 @@ class Intake:
         """Take an app's lines until it is forgotten."""
         clock = asyncio.get_running_loop().time
         assert self._selection is not None
-        after = self._start.cursor(uuid, self._buffer.places)
+        start = self._start
+        after = start.cursor(uuid, self._buffer.places)
         feed = self._lines.feed(name, uuid, self._selection, after=after)
         known = set(after.sources) if after else set()
         try:
             while True:
-                self._add(name, uuid, await feed.batch(), known, clock())
+                self._add((name, uuid), await feed.batch(), start, known, clock())
         except RingGone:
             self._tasks.pop(uuid, None)
             self._wanted = {key: value for key, value in self._wanted.items() if key != uuid}
         finally:
             feed.close()
 
-    def _add(self, name: str, uuid: str, batch: Batch, known: set[str], at: float) -> None:
+    def _add(self, app: tuple[str, str], batch: Batch, start: Start, known: set[str], at: float) -> None:
+        name, uuid = app
         for missed in batch.missed:
-            if missed.until is None or missed.until > self._start.cutoff:
+            if missed.until is None or missed.until > start.cutoff:
                 self._buffer.losses.count(missed.lines)
         for piece in batch.pieces:
             source, block, lines = piece[:3]
             mark = Mark(uuid, source.instance, piece.next, piece.at, piece.nth)
             if lines and source.instance not in known:
-                block, lines = self._start.new(block, lines)
+                block, lines = start.new(block, lines)
                 if lines:
                     known.add(source.instance)
             if lines:

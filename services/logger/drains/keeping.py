@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -48,6 +48,7 @@ class Running:
 
     course: Course
     task: asyncio.Task[None]
+    apps: dict[str, str] = field(default_factory=dict)  # names by uuid
     written: DrainState | None = None
 
 
@@ -137,15 +138,18 @@ class Keeping:
             self._end(group, id_)
         for id_, (drain, apps) in want.items():
             running = self._running.get(id_)
+            if running is not None and running.apps == apps:
+                continue
+            states = {parts[1]: state for parts, state in self._mirrors.states.items(id_)}
+            start = start_of(drain, states.pop(self._own, None), list(states.values()))
             if running is None:
-                states = {parts[1]: state for parts, state in self._mirrors.states.items(id_)}
-                own = states.pop(self._own, None)
-                course = self._begin(drain, start_of(drain, own, list(states.values())))
-                course.follow(apps)
+                course = self._begin(drain, start)
                 task = group.create_task(course.run(), name=f"drain {id_}")
-                self._running[id_] = Running(course, task)
-            else:
-                running.course.follow(apps)
+                running = self._running[id_] = Running(course, task)
+                course.follow(apps)
+            else:  # rings that began since, or apps that another logger kept: all of theirs is news
+                running.course.follow(apps, replace(start, fresh=False))
+            running.apps = dict(apps)
 
     def _end(self, group: asyncio.TaskGroup, id_: str) -> None:
         """Run it no more. Another logger goes on behind its last state, unless the drain is gone."""

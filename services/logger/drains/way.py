@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import ssl
@@ -33,9 +34,9 @@ class Way:
             return
         found = _plain(address)
         if found.is_loopback or found.is_link_local or found.is_unspecified or found.is_multicast:
-            raise Forbidden(f"{found} is an address of this host or link, where no drain may go")
+            raise Forbidden(errno.EACCES, f"{found} is an address of this host or link, where no drain may go")
         if (str(found), port) in self.guarded:
-            raise Forbidden(f"{found} port {port} is the platform's own store")
+            raise Forbidden(errno.EACCES, f"{found} port {port} is the platform's own store")
 
     def open_socket(self, info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
         """A socket for one of `getaddrinfo`'s answers; raises `Forbidden`."""

@@ -47,7 +47,7 @@ async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[
         "User-Agent": "Logplex/deis",
     }
     async with aiohttp.ClientSession(
-        timeout=limits, connector=connector, headers=headers, auth=_auth(target), cookie_jar=aiohttp.DummyCookieJar()
+        timeout=limits, connector=connector, headers=headers | _auth(target), cookie_jar=aiohttp.DummyCookieJar()
     ) as session:
         yield LogplexLine(session, URL(target.url, encoded=True), layout)
 
@@ -56,9 +56,9 @@ def _safe(target: Target) -> bool:
     return target.url.startswith("https:")
 
 
-def _auth(target: Target) -> aiohttp.BasicAuth | None:
+def _auth(target: Target) -> dict[str, str]:
     user, _, password = target.user_info.partition(":")
-    return aiohttp.BasicAuth(unquote(user), unquote(password), "utf-8") if target.user_info else None
+    return {"Authorization": aiohttp.encode_basic_auth(unquote(user), unquote(password))} if target.user_info else {}
 
 
 class LogplexLine:
