@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.bench import checker, controller, deploy, idle, logger_lines, publisher, routed, router_apply
+from tests.bench import checker, controller, deploy, idle, logger_ingest, logger_lines, publisher, routed, router_apply
 from tests.bench.report import Row, save, show
 from tests.support.platform import platform
 
@@ -35,7 +35,11 @@ def main() -> None:
     """Measure, show, save."""
     directory = Path(tempfile.mkdtemp(prefix="deis-bench-"))
     try:
-        rows = [row for part in (logger_lines, checker, publisher, router_apply, controller) for row in part.run()]
+        rows = [
+            row
+            for part in (logger_lines, logger_ingest, checker, publisher, router_apply, controller)
+            for row in part.run()
+        ]
         rows += asyncio.run(measure(directory))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
