@@ -22,7 +22,6 @@ need haproxy haproxy
 need curl curl
 need rsyslogd rsyslog # log drains are tested with it, and the logger is measured beside it
 need slapd slapd # logins by LDAP are tested with a real server
-need rsyslogd rsyslog # log drains are tested with a real receiver
 compgen -G '/usr/lib/*/rsyslog/lmnsd_gtls.so' >/dev/null || missing+=(rsyslog-gnutls)
 need git git # the command finds its app in the remotes
 need zsh zsh # completion is tested in real shells

@@ -43,9 +43,10 @@ class Rsyslog:
     folder: Path
 
     def lines(self) -> list[dict[str, str]]:
-        """What it has written."""
+        """What it has written, as far as the lines are whole."""
         path = self.folder / "lines"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        whole = path.read_text().rpartition("\n")[0] if path.exists() else ""
+        return [json.loads(line) for line in whole.split("\n") if line]
 
 
 @asynccontextmanager
