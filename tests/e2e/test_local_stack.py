@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.platform import CommandFailed, platform, processes_under
+from tests.support.tails import following
 
 
 @pytest.fixture
@@ -32,6 +33,12 @@ async def test_the_demo_does_the_main_job_again_and_again_and_down_and_up_keep_i
         assert "there from an earlier run" in again
         before = await running.containers("hello")
         assert len(before) == 3
+
+        async with following(running, "hello", "-n", "1") as tail:
+            seen = await tail.shows("hello[")
+            await running.kill("control")  # whoever keeps, ships and gives tickets, all in one
+            await running.get("hello")
+            await tail.shows(": GET / from", after=seen)
 
         assert "3 containers stopped" in await running.local("down")
         assert await running.run("pgrep", "-f", f"{running.settings.home}/", check=False) == ""
