@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -27,6 +28,8 @@ NAME = "deis"
 def main() -> NoReturn:
     """Run the command line and end the process: 0, or 1 after an error."""
     call = invocation(os.environ)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what an app has written ends no command, whatever the locale
+        sys.stdout.reconfigure(errors="replace")
     try:
         status = complete() if completion.is_asked(os.environ) else run(sys.argv[1:], call)
         sys.stdout.flush()

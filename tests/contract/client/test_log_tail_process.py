@@ -128,3 +128,14 @@ async def test_a_terminal_shows_colours_and_obeys_no_other_control_character(pap
     terminal.type("\x03")
     assert await terminal.end() == 130
     assert terminal.shown.endswith("^C")
+
+
+async def test_a_locale_that_lacks_a_character_ends_no_log(paper: Deis, stand_in: StandIn) -> None:
+    async def tell(talk: Talk) -> None:
+        await talk.lines(part("i1", [(0, "caf\xe9 \u2603"), (1, "after")], 2))
+        await talk.end("gone", code=1000)
+
+    scripted(stand_in, tell)
+    paper.environment["PYTHONIOENCODING"] = "ascii"
+    told = await paper.process("logs", "-f", status=1)
+    assert told.out == f"{LINE}caf? ?\n{LINE}after\n"
