@@ -14,9 +14,10 @@ import structlog
 from libs.engine import EngineError, LogPiece, Logs
 from libs.keyspace.records import Instance
 from libs.loglines import Known
+from services.log_agent.catching_up import CatchingUp
 from services.log_agent.cursors import Cursors
 from services.log_agent.ends import ENDED, Ends
-from services.log_agent.lane import Lane
+from services.log_agent.lane import FULL, Lane
 from services.log_agent.logger_client import LoggerClient
 from services.log_agent.patience import until_answered
 from services.log_agent.position import BadPosition, Position
@@ -53,6 +54,7 @@ class Follower:
         self._departed = False
         self._changed = asyncio.Event()
         self._reading = Reading()
+        self._pace = CatchingUp()
         self._refilling: Position | None = None  # what the logger had before it lost its memory
 
     def saw(self, instance: Instance) -> None:
@@ -126,9 +128,11 @@ class Follower:
         """Put what the engine has into the lane; True when that was all, False when it must be opened anew."""
         parts, tail = self._parts, None if self._refilling is None else self._parts.refill
         reading = self._reading = Reading(self._reading.position)  # a line that was open is read again
+        pace = self._pace
+        pace.begins()
         try:
             async with (
-                parts.logs.logs(self._instance.name, since=reading.since, tail=tail) as opened,
+                parts.logs.logs(self._instance.name, since=reading.since, tail=tail, follow=pace.following) as opened,
                 closed_behind(opened) as pieces,
             ):
                 async for piece in pieces:
@@ -139,8 +143,12 @@ class Follower:
                             return False
                     if stored := reading.add(piece):
                         lane.put(stored)
-                        if lane.full and not await self._room(lane):
-                            return False
+                        if lane.full:
+                            late = not reading.open and pace.took(FULL, piece.at)
+                            if late or not await self._room(lane):
+                                return False
+            if pace.ended():
+                return False
             lane.put(reading.end())
             return True
         finally:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from libs.engine.engine import LogPiece
+from libs.engine.track import SLACK, Place, Seen, Track
 from libs.loglines import LINE_CAP, Kind, encode, shown_time
 from libs.loglines.line import LAST
 from services.log_agent.joiner import Joined, Joiner
-from services.log_agent.position import SLACK, Place, Position, Seen, Track
+from services.log_agent.position import Position
 
 
 class Stream:
@@ -52,6 +53,11 @@ class Reading:
         streams = (self._out, self._err)
         earliest = min([self._last - SLACK, *(stream.begun for stream in streams if stream.joiner.open)])
         return Position(max(earliest, 0), self._out.place, self._err.place)
+
+    @property
+    def open(self) -> bool:
+        """Whether a line has begun and not ended."""
+        return self._out.joiner.open or self._err.joiner.open
 
     def add(self, piece: LogPiece) -> list[bytes]:
         """The stored lines that this piece completes."""

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from libs.engine.track import Place
 from services.log_agent.cursors import Cursors
-from services.log_agent.position import Place, Position
+from services.log_agent.position import Position
 
 POSITION = Position(1, Place(1, 1, 1), Place())
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.engine import LogPiece
+from libs.engine.track import SLACK, Place
 from libs.loglines import Kind, Line, lines_of
-from services.log_agent.position import SLACK, BadPosition, Place, Position
+from services.log_agent.position import BadPosition, Position
 from services.log_agent.reading import Reading
 
 StreamName = Literal["stdout", "stderr"]

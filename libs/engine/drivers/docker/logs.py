@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from libs.engine.drivers.docker.frames import SECOND, BadFrame, FrameReader
@@ -14,31 +13,42 @@ from libs.engine.drivers.docker.frames import piece as as_piece
 from libs.engine.drivers.docker.wire import Refusal, Wire
 from libs.engine.engine import LogPiece
 from libs.engine.errors import EngineUnavailable
+from libs.engine.track import SLACK, Seen, Track
+from libs.engine.track import Place as Read
 
 # How often a container that restarts is asked whether it runs again.
 FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.05, 1.0
 
 
-@dataclass
 class Place:
-    """How far the output was read: the last time, and how many pieces of just that time."""
+    """How far both streams were read. `at`: the engine is to be asked for pieces from that time on (ns).
 
-    at: int
-    seen: int = 0
-    skip: int = 0
+    That is a little before the last piece: the streams' times may lie across each other in the engine's file.
+    """
+
+    def __init__(self, floor: int) -> None:
+        self.at = floor
+        self._floor = floor
+        self._tracks = {stream: Track(Read(), floor) for stream in ("stdout", "stderr")}
+        self._newest = self._tracks["stdout"]
 
     def rewind(self) -> None:
-        """The engine will send the pieces of the last time again."""
-        self.skip = self.seen
+        """The engine will send the pieces from `at` on again."""
+        latest = max(track.ceiling for track in self._tracks.values())
+        self.at = max(self._floor, latest - SLACK)
+        self._tracks = {stream: Track(track.place, self.at) for stream, track in self._tracks.items()}
+        self._newest = max(self._tracks.values(), key=lambda track: track.ceiling)
 
     def is_new(self, piece: LogPiece) -> bool:
-        """Whether this piece was not read before; notes it if so."""
-        if piece.at == self.at and self.skip > 0:
-            self.skip -= 1
-            return False
-        self.seen = self.seen + 1 if piece.at == self.at else 1
-        self.at, self.skip = piece.at, 0
-        return True
+        """Whether this piece was not read before; notes it if so. Raises `EngineUnavailable` where a hole is before it.
+
+        Who reads on anew from its own place will find the hole as well, and may tell it.
+        """
+        found = self._newest.found
+        seen = self._tracks[piece.stream].take(piece.at)
+        if seen is Seen.NEW_AFTER_LOSS and not found:
+            raise EngineUnavailable("the engine let go of output while a container was started again")
+        return seen is not Seen.OLD
 
 
 class DockerLogs:
