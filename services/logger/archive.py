@@ -142,8 +142,8 @@ class Archive:
         return end
 
     def names(self) -> list[tuple[str, str]]:
-        """The name and the uuid of each app that has a ring."""
-        return [(ring.app, uuid) for uuid, ring in self._rings.items()]
+        """The name and the uuid of each app that has a ring; those of the agents' canaries (`~…`) are no apps."""
+        return [(ring.app, uuid) for uuid, ring in self._rings.items() if not uuid.startswith("~")]
 
     def clear(self, app: str, uuid: str | None = None) -> None:
         """Let go of the lines of the ring that `ring` answers with. Who follows it follows on."""
