@@ -14,9 +14,12 @@ from libs.loglines import LINE_CAP, Frame, Header
 from libs.loglines.line import cut_short
 from services.logger.archive import Archive
 from services.logger.syslog_framing import Split
-from services.logger.syslog_head import is_error, read_head, speaker, time_of
+from services.logger.syslog_head import OWN, Speaker, is_error, read_head, speaker, time_of
 
 FATES = ("stored", "unknown", "elsewhere", "malformed", "unfinished")
+
+SPEAKERS = 64  # of an app with lines; all further ones are one
+APPS = 4096  # whose speakers are remembered
 
 UuidOf = Callable[[str], str | None]
 Keeps = Callable[[str], bool]
@@ -46,6 +49,7 @@ class Intake:
         self._archive = archive
         self._uuid_of = uuid_of
         self._keeps = keeps
+        self._speakers: dict[str, set[str]] = {}  # by app uuid: the sources that they have
         self._reading = secrets.token_hex(8)
 
     def take(self, split: Split) -> None:
@@ -88,6 +92,8 @@ class Intake:
         if not self._keeps(uuid):
             self.counts.elsewhere += len(lines)
             return
+        if not self._has_place(who, uuid):
+            who = Speaker(who.app, OWN, f"{OWN}:{OWN}", 0)
         known = self._archive.known(uuid, who.instance)
         block = b"".join(lines)
         header = Header.model_construct(  # made here, of parts that were looked at
@@ -103,6 +109,20 @@ class Intake:
             position="",
         )
         self.counts.stored += self._archive.take(Frame(header, block)).stored
+
+    def _has_place(self, who: Speaker, uuid: str) -> bool:
+        """Whether a speaker gets a source of its own: a ring's work grows with its sources, so they are bounded."""
+        if len(self._speakers) > APPS:
+            self._speakers.clear()
+        speakers = self._speakers.setdefault(uuid, set())
+        if who.instance not in speakers and len(speakers) >= SPEAKERS:
+            ring = self._archive.ring(who.app, uuid)
+            sources = [ring.source(instance) for instance in speakers] if ring else []
+            speakers.intersection_update(source.instance for source in sources if source and source.run.lines)
+            if len(speakers) >= SPEAKERS:
+                return False
+        speakers.add(who.instance)
+        return True
 
 
 class IntakeCollector(Collector):
