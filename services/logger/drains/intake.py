@@ -6,17 +6,29 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from libs.loglines import BATCH_LIMIT
 from libs.loglines.selection import Selection
 from services.logger.drains.buffer import Buffer
 from services.logger.drains.lot import Mark, Origin
 from services.logger.drains.resuming import Start
 from services.logger.feed import Batch, Cursor, Feed, RingGone
 
+FEED_BYTES = 2 * BATCH_LIMIT  # an agent's batch is stored at once, before anybody can take lines out
+
 
 class Lines(Protocol):
     """Where feeds come from: the archive."""
 
-    def feed(self, app: str, uuid: str, selection: Selection, *, lines: int = 0, after: Cursor | None = None) -> Feed:
+    def feed(  # noqa: PLR0913 - the archive's
+        self,
+        app: str,
+        uuid: str,
+        selection: Selection,
+        *,
+        lines: int = 0,
+        after: Cursor | None = None,
+        bound: int = FEED_BYTES,
+    ) -> Feed:
         """One reader of an app's ring."""
         ...
 
@@ -63,7 +75,7 @@ class Intake:
         assert self._selection is not None
         start = self._start
         after = start.cursor(uuid, self._buffer.places)
-        feed = self._lines.feed(name, uuid, self._selection, after=after)
+        feed = self._lines.feed(name, uuid, self._selection, after=after, bound=FEED_BYTES)
         known = set(after.sources) if after else set()
         try:
             while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import aiohttp
@@ -31,25 +32,34 @@ async def add(logger: Logger, drain: Drain, scope: str) -> None:
     await logger.drains.put(drain, scope, drain.id)
 
 
-async def say(logger: Logger, first: int, count: int, *, app: str = "shop", port: int = 0) -> None:
-    """What an agent does."""
-    block = b"".join(
-        encode(1_900_000_000_000_000_000 + n, Kind.OUT, b"line %d" % n) for n in range(first, first + count)
-    )
-    frame = Frame(
-        Header(
-            app=app, app_uuid=f"uuid-{app}", process="web.1", instance=f"{app}-1", release=4, reading="r",
-            first=first, lines=count, bytes=len(block), position="",
-        ),
-        block,
-    )  # fmt: skip
+async def say(logger: Logger, first: int, count: int, *, app: str = "shop", port: int = 0, most: int = 10_000) -> None:
+    """What an agent does: one batch, in frames of so many lines."""
+    frames = [_frame(at, min(most, first + count - at), app) for at in range(first, first + count, most)]
     url, shown = f"http://127.0.0.1:{port or logger.port}/_", header(internal_token("", logger.home))
     async with aiohttp.ClientSession(headers=shown) as session:
         await eventually(partial(_is_there, session, url))
         async with session.get(f"{url}/boot") as answer:
             boot = (await answer.json())["boot"]
-        async with session.post(f"{url}/lines", data=pack([frame]), headers={BOOT_HEADER: boot}) as answer:
+        async with session.post(f"{url}/lines", data=BytesIO(pack(frames)), headers={BOOT_HEADER: boot}) as answer:
             assert answer.status == 200
+
+
+def _frame(first: int, count: int, app: str) -> Frame:
+    texts = [b"line %d%b" % (n, b"." * 100) for n in range(first, first + count)]
+    block = b"".join(encode(1_900_000_000_000_000_000 + n, Kind.OUT, text) for n, text in enumerate(texts, first))
+    header = Header(
+        app=app,
+        app_uuid=f"uuid-{app}",
+        process="web.1",
+        instance=f"{app}-1",
+        release=4,
+        reading="r",
+        first=first,
+        lines=count,
+        bytes=len(block),
+        position="",
+    )
+    return Frame(header, block)
 
 
 async def _is_there(session: aiohttp.ClientSession, url: str) -> bool:
@@ -79,7 +89,7 @@ async def test_a_drain_of_an_app_and_one_of_the_platform_get_their_lines_and_say
 
 async def test_a_drain_that_is_removed_ends_and_one_that_selects_gets_only_that(logger: Logger) -> None:
     receiver = Receiver()
-    await add(logger, a_drain(f"syslog://127.0.0.1:{receiver.port}", select={"grep": "line 1[0-9]$"}), "uuid-shop")
+    await add(logger, a_drain(f"syslog://127.0.0.1:{receiver.port}", select={"grep": "line 1[0-9][.]"}), "uuid-shop")
     async with receiver.listening(), logger.running():
         await logger.state("one", lambda _: True)
         await say(logger, 0, 50)
@@ -166,3 +176,14 @@ async def test_dead_and_hanging_receivers_cost_another_drain_nothing(logger: Log
         dead = await logger.state("dead", lambda state: state.waiting + state.dropped == 50_000)
         assert dead.failing is not None
     assert numbers_of(well.messages) == list(range(50_000))
+
+
+async def test_a_batch_as_large_as_an_agent_may_send_is_drained_whole(logger: Logger) -> None:
+    receiver = Receiver()
+    await add(logger, a_drain(f"syslog://127.0.0.1:{receiver.port}"), "uuid-shop")
+    async with receiver.listening(), logger.running():
+        await logger.state("one", lambda _: True)
+        await say(logger, 0, 30_000, most=4000)
+        state = await logger.state("one", lambda state: state.sent + state.dropped == 30_000)
+    assert state.dropped == 0
+    assert numbers_of(receiver.messages) == list(range(30_000))
