@@ -96,6 +96,7 @@ class _House:
     def __init__(self, admit: Admit) -> None:
         self.admit = admit
         self.guests: dict[Wire, Guest] = {}
+        self.tasks: set[asyncio.Task[None]] = set()  # of those that were asked for
 
     async def welcome(self, wire: ServerConnection, request: Request, response: Response) -> Response | None:
         """Decide on a client whose request is a good one for an upgrade; the library's hook before it answers."""
@@ -107,6 +108,10 @@ class _House:
             del response.headers["Content-Length"]
             response.headers["Content-Length"] = "0"
             return None
+        task = asyncio.current_task()
+        assert task is not None, "the library decides in the connection's own task"
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
         values = request.headers.get_all("Sec-WebSocket-Protocol")
         offered = tuple(name for value in values for name in parse_subprotocol(value))
         try:
@@ -117,8 +122,6 @@ class _House:
         if isinstance(answer, Refusal):
             return _refuse(wire, answer)
         self.guests[known] = answer
-        task = asyncio.current_task()
-        assert task is not None, "the library decides in the connection's own task"
         task.add_done_callback(partial(self._left, known))
         return None
 
@@ -176,6 +179,6 @@ async def listen_sockets(admit: Admit, host: str, port: int, terms: Terms) -> As
         server.close(close_connections=False)
         for wire in list(inside.wires):
             wire.transport.abort()
-        for task in list(server.handler_tasks):
+        for task in list(house.tasks):
             task.cancel()
         await server.wait_closed()
