@@ -64,6 +64,32 @@ def ingest(lines: int) -> Row:
     return Row("logger", f"ingest, frames of {lines} lines", archive.counts.stored / seconds, "lines/s of CPU")
 
 
+def followed(feeds: int, grep: str | None = None) -> Row:
+    """The same in frames of 50 lines, while feeds of the first app, by an equal selection, read all that comes."""
+    batches = [pack([frame]) for frame in frames(APPS, 400, 50)]
+    archive, told = Archive(Bounds()), 0
+    names = Selection(grep=grep)
+
+    async def follow() -> float:
+        nonlocal told
+        readers = [archive.feed("app-0", "uuid-0", names) for _ in range(feeds)]
+        for reader in readers:
+            await reader.batch()
+        began = time.process_time()
+        for index, batch in enumerate(batches):
+            for frame in unpack(batch):
+                archive.take(frame)
+            if index % (20 * APPS) == 0:
+                for reader in readers:
+                    told += sum(piece.lines for piece in (await reader.batch()).pieces)
+        return time.process_time() - began
+
+    seconds = asyncio.run(follow())
+    assert told
+    what = f"ingest, frames of 50 lines, {feeds} feeds" + (" that grep" if grep else "")
+    return Row("logger", what, archive.counts.stored / seconds, "lines/s of CPU")
+
+
 def read_history() -> Row:
     """10,000 lines read and rendered."""
     archive = Archive(Bounds())
@@ -146,5 +172,13 @@ async def whole_way(lines: int) -> list[Row]:
 def run() -> list[Row]:
     """Every measurement, on one core, without a platform."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    rows = [*(ingest(lines) for lines in (1, 10, 400)), read_history(), *memory(), reading()]
+    rows = [
+        *(ingest(lines) for lines in (1, 10, 400)),
+        followed(1),
+        followed(20),
+        followed(20, "x$"),
+        read_history(),
+        *memory(),
+        reading(),
+    ]
     return rows + uvloop.run(whole_way(50_000))

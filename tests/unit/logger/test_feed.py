@@ -92,6 +92,18 @@ async def test_a_slow_reader_gets_what_waits_and_then_how_much_it_missed_between
     assert reader.numbers() == [*told, 100]
 
 
+async def test_behind_what_was_left_out_nothing_more_waits_until_that_is_told() -> None:
+    archive = Archive(Bounds())
+    reader = follow(archive, bound=2000)
+    await reader.read()
+    archive.take(numbered(0, 10, text=b"x" * 100))
+    archive.take(numbered(10, 10, text=b"x" * 100))
+    archive.take(numbered(20, 1))  # there would be room for it
+    await reader.read()
+    assert reader.numbers() == list(range(10))
+    assert reader.missed == [Missed(11, 11, 21, "slow")]
+
+
 async def test_one_that_comes_back_before_it_was_told_what_it_missed_still_gets_it() -> None:
     archive = Archive(Bounds())
     reader = follow(archive, bound=2000)
