@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from libs.keyspace.document import now
 from libs.loglines.selection import BadSelection, parse
@@ -119,6 +119,8 @@ def read_url(text: str) -> Place:
         if user_info:
             raise BadUrl(f"{scheme}:// knows no user and password; leave out what comes before {host}.")
         return Place(f"{scheme}://{host}:{port}", "", scheme)
+    if ":" in unquote(parts.username or ""):
+        raise BadUrl("Its user has a colon, which basic authentication (RFC 7617) cannot carry; name another user.")
     rest = parts.path + (f"?{parts.query}" if parts.query else "")
     return Place(f"{scheme}://{host}{f':{port}' if port else ''}{rest}", user_info, scheme)
 

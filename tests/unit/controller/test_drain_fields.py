@@ -77,6 +77,7 @@ def test_a_url_is_kept_in_one_form_without_its_user_and_password(given: str, url
         ),
         ("syslog://logs.example.com:514?a=b", "syslog:// has a host and a port only; leave out what comes after logs."),
         ("syslog://ann:s3cr3t@logs.example.com:514", "syslog:// knows no user and password; leave out what comes"),
+        ("https://acme%3Alogs:s3cr3t@logs.example.com", "Its user has a colon, which basic authentication (RFC 7617)"),
         ("https://logs.example.com/#part", "A part after # is never sent; leave it out, or write it as %23."),
         ("https://logs.example.com/a b", "It has characters that a URL has not; write them percent-encoded"),
         ("https://lögs.example.com/", "It has characters that a URL has not; write them percent-encoded"),
