@@ -56,6 +56,7 @@ class Feed:
         self._size = 0
         self._left: Missed | None = None  # what was left out behind that which waits
         self._missed: list[Missed] = []  # what is to be told before that which waits
+        self._behind: list[Piece] = []  # and the places behind it
         self._told: dict[Source, int] = {}  # the number behind what the reader knows of
         self._gone = False
         self._some = asyncio.Event()
@@ -164,7 +165,9 @@ class Feed:
 
     def _take(self) -> Batch:
         """All that waits."""
-        pieces = []
+        pieces = [piece for piece in self._behind if piece.source not in self._waiting]
+        self._told.update({piece.source: piece.next for piece in pieces})
+        self._behind = []
         for source, waiting in self._waiting.items():
             block = waiting.blocks[0] if len(waiting.blocks) == 1 else b"".join(waiting.blocks)
             place = waiting.place or source.place
@@ -172,7 +175,9 @@ class Feed:
             self._told[source] = place.next
         missed, self._missed = self._missed, []
         if self._left is not None:
-            self._missed.append(self._left)  # it comes behind these
+            # It comes behind these; who was told of it has passed by all that there is now.
+            self._missed.append(self._left)
+            self._behind = self._unknown()
             self._left = None
         elif missed or monotonic() - self._placed >= PLACE_SECONDS:
             pieces += self._places()
@@ -184,10 +189,14 @@ class Feed:
     def _places(self) -> list[Piece]:
         """The places of sources whose newest lines the selection left out."""
         self._placed = monotonic()
-        behind = [one for one in wanted(self._ring, self._selection) if self._told.get(one) != one.end]
-        pieces = [Piece(source, b"", 0, *source.place) for source in behind if source.instance not in self._seeks]
+        pieces = self._unknown()
         self._told.update({piece.source: piece.next for piece in pieces})
         return pieces
+
+    def _unknown(self) -> list[Piece]:
+        """The places at the end of sources where the reader does not know of that."""
+        behind = [one for one in wanted(self._ring, self._selection) if self._told.get(one) != one.end]
+        return [Piece(source, b"", 0, *source.place) for source in behind if source.instance not in self._seeks]
 
     def _leave_out(self, block: bytes, lines: int) -> None:
         """The queue is full: count what it cannot take."""

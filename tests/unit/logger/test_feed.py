@@ -117,6 +117,24 @@ async def test_one_that_comes_back_before_it_was_told_what_it_missed_still_gets_
     assert reader.missed == []
 
 
+async def test_what_was_told_as_missed_is_not_told_again_to_one_that_comes_back() -> None:
+    archive = Archive(Bounds())
+    reader = follow(archive, bound=2000)
+    await reader.read()
+    archive.take(numbered(0, 10, text=b"x" * 150))
+    archive.take(numbered(10, 10, text=b"x" * 150))
+    archive.take(numbered(0, 10, instance="b"))  # all of it is left out
+    await reader.read_some()
+    archive.take(numbered(20, 10, text=b"x" * 150))
+    archive.take(numbered(30, 10, text=b"x" * 150))  # and again, before it comes
+    await reader.read_some()
+    assert reader.lost() == 20
+    resumed(reader, archive)
+    await reader.read()
+    assert len(reader.numbers("a")) + len(reader.numbers("b")) + reader.lost() == 50
+    assert (reader.numbers("a"), reader.numbers("b")) == ([*range(10), *range(20, 40)], [])
+
+
 async def test_what_was_evicted_while_a_reader_was_away_is_counted_exactly() -> None:
     archive = Archive(Bounds(lines=50))
     reader = follow(archive)
