@@ -80,6 +80,10 @@ class Course:
         """Take the lines of these apps from now on: names by uuid. `start`: for those that come new."""
         self._intake.follow(apps, start)
 
+    def ring_began(self, uuid: str) -> None:
+        """There is a ring of this app, which may have had another that is gone."""
+        self._intake.ring_began(uuid)
+
     async def run(self) -> None:
         """For ever."""
         async with asyncio.TaskGroup() as group:

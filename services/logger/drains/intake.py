@@ -8,10 +8,10 @@ from typing import Protocol
 
 from libs.loglines import BATCH_LIMIT
 from libs.loglines.selection import Selection
-from services.logger.drains.buffer import Buffer
+from services.logger.drains.buffer import MOST_PLACES, Buffer
 from services.logger.drains.lot import Mark, Origin
 from services.logger.drains.resuming import Start
-from services.logger.feed import Batch, Cursor, Feed, RingGone
+from services.logger.feed import Batch, Cursor, Feed, Place, RingGone
 
 FEED_BYTES = 2 * BATCH_LIMIT  # an agent's batch is stored at once, before anybody can take lines out
 
@@ -46,6 +46,7 @@ class Intake:
         self._took = took
         self._wanted: Mapping[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._begins: dict[str, asyncio.Event] = {}  # by uuid: set when a ring of the app begins
         self._changed = asyncio.Event()
 
     def follow(self, apps: Mapping[str, str], start: Start | None = None) -> None:
@@ -55,6 +56,11 @@ class Intake:
         if wanted != self._wanted:
             self._wanted = wanted
             self._changed.set()
+
+    def ring_began(self, uuid: str) -> None:
+        """There is a ring of this app, which may have had another that is gone."""
+        if (begins := self._begins.get(uuid)) is not None:
+            begins.set()
 
     async def run(self) -> None:
         """For ever."""
@@ -70,19 +76,44 @@ class Intake:
                 await self._changed.wait()
 
     async def _take(self, name: str, uuid: str) -> None:
-        """Take an app's lines until it is forgotten."""
-        clock = asyncio.get_running_loop().time
-        assert self._selection is not None
+        """Take an app's lines, from one ring after another: one that is let go of begins anew when the app speaks."""
         start = self._start
         after = start.cursor(uuid, self._buffer.places)
-        feed = self._lines.feed(name, uuid, self._selection, after=after, bound=FEED_BYTES)
-        known = set(after.sources) if after else set()
+        reached: dict[str, Place] = {}
+        begins = self._begins[uuid] = asyncio.Event()
         try:
             while True:
-                self._add((name, uuid), await feed.batch(), start, known, clock())
+                await self._read((name, uuid), start, after, reached)
+                await begins.wait()
+                # What waits for the receiver is not taken again, should the agents fill the new ring with it.
+                before = start.cursor(uuid, self._buffer.places)
+                after = Cursor("", {**(before.sources if before else {}), **reached})
+        finally:
+            if self._begins.get(uuid) is begins:
+                del self._begins[uuid]
+
+    async def _read(self, app: tuple[str, str], start: Start, after: Cursor | None, reached: dict[str, Place]) -> None:
+        """Take an app's lines until its ring is gone."""
+        clock = asyncio.get_running_loop().time
+        assert self._selection is not None
+        feed = self._lines.feed(*app, self._selection, after=after, bound=FEED_BYTES)
+        self._begins[app[1]].clear()  # this feed's own ring is no news
+        known = set(after.sources) if after else set()
+        live = False
+        try:
+            while True:
+                batch = await feed.batch()
+                live |= batch.live
+                self._add(app, batch, start, known, clock())
+                for piece in batch.pieces:
+                    reached.pop(piece.source.instance, None)
+                    reached[piece.source.instance] = Place(0, piece.at, piece.nth)
+                while len(reached) > MOST_PLACES:
+                    del reached[next(iter(reached))]
         except RingGone:
-            self._tasks.pop(uuid, None)
-            self._wanted = {key: value for key, value in self._wanted.items() if key != uuid}
+            if not live:  # it went with lines that were yet to be read
+                self._buffer.losses.count(None)
+                self._took()
         finally:
             feed.close()
 

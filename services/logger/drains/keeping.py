@@ -100,6 +100,12 @@ class Keeping:
         """Look again: there is another ring, or another record."""
         self._changed.set()
 
+    def ring_began(self, _name: str, uuid: str) -> None:
+        """A ring of this app begins: the first, or one in place of another that was let go of."""
+        for running in self._running.values():
+            running.course.ring_began(uuid)
+        self.wake()
+
     async def run(self) -> None:
         """For ever. When it ends, the last states are written, as far as that goes quickly."""
         try:

@@ -45,7 +45,7 @@ async def drain_tasks(
         return Course(drain, archive, target=target, terms=terms, bounds=bounds, start=start)
 
     keeping = Keeping(settings.node, mirrors, Shelf(store, keys.drain_states), archive.names, begin)
-    archive.on_ring(lambda _name, _uuid: keeping.wake())
+    archive.on_ring(keeping.ring_began)
     daemon.registry.register(DrainsCollector(keeping))
     daemon.loop("write_drain_states", keeping.write_states, every=STATES_SECONDS, expected=(StoreUnavailable,))
     return {
