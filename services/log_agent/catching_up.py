@@ -16,6 +16,7 @@ class CatchingUp:
 
     What is stored it gives from files that it holds open, and a round begins where the last one ended: a hole is found
     there. So a reader that falls behind, or reads much, leaves the stream and reads in rounds until it has caught up.
+    At a rotation an open stream may also say a file's begin twice, or nothing from there on; a round says it once.
     """
 
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
@@ -38,6 +39,10 @@ class CatchingUp:
             self.following = False
             return True
         return False
+
+    def doubts(self) -> None:
+        """The open stream may have begun to repeat itself: it is to be left for a round."""
+        self.following = False
 
     def ended(self) -> bool:
         """The output ended; whether it was a round, and the output is to be opened again."""

@@ -141,6 +141,9 @@ class Follower:
                         if piece.at > refilling.latest:
                             self._reading = Reading(refilling)  # the tail does not hold all that is unread
                             return False
+                    if pace.following and reading.repeats(piece):
+                        pace.doubts()
+                        return False
                     if stored := reading.add(piece):
                         lane.put(stored)
                         if lane.full:

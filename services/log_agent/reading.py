@@ -13,13 +13,14 @@ from services.log_agent.position import Position
 class Stream:
     """One stream of the output: its pieces joined, and the place behind its last whole line."""
 
-    __slots__ = ("_whole", "begun", "cut", "joiner", "kind", "letter", "track")
+    __slots__ = ("_whole", "begun", "cut", "joiner", "kind", "letter", "said", "track")
 
     def __init__(self, place: Place, since: int, kind: Kind, cut: Kind) -> None:
         self.track = Track(place, since)
         self.joiner = Joiner()
         self.kind, self.cut, self.letter = kind, cut, kind.value
         self.begun = 0  # the time of the piece that began the open line
+        self.said = b""  # the last piece
         self._whole = place  # where a line is open: before it
 
     def begin(self, at: int, place: Place) -> None:
@@ -59,11 +60,23 @@ class Reading:
         """Whether a line has begun and not ended."""
         return self._out.joiner.open or self._err.joiner.open
 
+    def repeats(self, piece: LogPiece) -> bool:
+        """Whether a piece may have come before: it is of an earlier time than its stream's last, or all the same.
+
+        A clock that was set back looks like it, and so does a line said twice within a nanosecond; only reading on from
+        `position`, where pieces are counted, tells. Equal pieces of one long line are taken as parts of it.
+        """
+        stream = self._out if piece.stream == "stdout" else self._err
+        if piece.at > stream.track.at or not stream.track.found:
+            return False
+        return piece.at < stream.track.at or (piece.data == stream.said and not stream.joiner.open)
+
     def add(self, piece: LogPiece) -> list[bytes]:
         """The stored lines that this piece completes."""
         at, data = piece.at, piece.data
         stream = self._out if piece.stream == "stdout" else self._err
         track, length = stream.track, len(data)
+        stream.said = data
         if (
             track.found
             and data.find(b"\n") == length - 1

@@ -54,3 +54,13 @@ def test_one_that_reads_much_in_a_second_is_at_risk_though_not_late(clock: Clock
     assert not pace.took(MUCH, clock.at)
     assert pace.took(1, clock.at)
     assert not pace.following
+
+
+def test_a_stream_that_is_doubted_is_followed_again_after_a_round(clock: Clock) -> None:
+    pace = CatchingUp(clock)
+    pace.begins()
+    pace.doubts()
+    assert not pace.following
+    pace.begins()
+    assert pace.ended()
+    assert pace.following

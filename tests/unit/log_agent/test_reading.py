@@ -191,3 +191,32 @@ def test_a_piece_of_another_time_is_another_line_though_the_newline_is_missing()
     assert reading.position.out == Place(BEGIN, 2, BEGIN)
     assert times(lines(reading.add(piece(BEGIN + 1, b"and ended\n")))) == [b"begun and ended"]
     assert reading.position.out == Place(BEGIN + 1, 2, BEGIN + 1)
+
+
+def test_what_an_open_stream_says_again_is_doubted() -> None:
+    reading = Reading()
+    said = [piece(BEGIN, b"a\n"), piece(BEGIN + 1, b"b\n")]
+    for one in said:
+        assert not reading.repeats(one)
+        reading.add(one)
+    assert all(reading.repeats(one) for one in said)
+    assert not reading.repeats(piece(BEGIN + 1, b"c\n"))
+    assert not reading.repeats(piece(BEGIN, b"a\n", "stderr"))
+
+
+def test_what_is_sought_behind_a_position_is_no_repeat_until_it_is_found() -> None:
+    reading = Reading()
+    said = [piece(BEGIN, b"a\n"), piece(BEGIN + 1, b"b\n")]
+    for one in said:
+        reading.add(one)
+    later = Reading(reading.position)
+    for one in said:
+        assert not later.repeats(one)
+        later.add(one)
+    assert all(later.repeats(one) for one in said)
+
+
+def test_equal_pieces_of_one_line_are_its_parts() -> None:
+    reading = Reading()
+    reading.add(piece(BEGIN, b"x" * 16384))
+    assert not reading.repeats(piece(BEGIN, b"x" * 16384))
