@@ -12,6 +12,7 @@ from typing import Protocol
 
 from services.logger.drains import kinds
 from services.logger.drains.lot import Lot
+from services.logger.drains.names import Names
 from services.logger.drains.rendering import Layout
 from services.logger.drains.way import Way
 
@@ -61,6 +62,7 @@ class Terms:
     """What all drains have in common."""
 
     way: Way  # to a receiver
+    names: Names = field(default_factory=Names)
     connect_seconds: float = 10.0
     stall_seconds: float = 30.0  # in which a receiver must take something
     settle_seconds: float = 1.0  # in which a connection that breaks makes what it took doubtful

@@ -7,10 +7,12 @@ import errno
 import os
 import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 Address = tuple[str, int]
+_TRUST = ThreadPoolExecutor(2, thread_name_prefix="drain-trust")  # apart, as what reads files waits for nobody else
 
 
 class Forbidden(OSError):
@@ -76,7 +78,7 @@ async def trust(ca: str, certificate: str, key: str) -> ssl.SSLContext:
 
     Raises `ssl.SSLError` and `ValueError` for what is no PEM. Not on the loop: the host's own authorities are many.
     """
-    return await asyncio.to_thread(_context, ca, certificate, key)
+    return await asyncio.get_running_loop().run_in_executor(_TRUST, _context, ca, certificate, key)
 
 
 def _context(ca: str, certificate: str, key: str) -> ssl.SSLContext:

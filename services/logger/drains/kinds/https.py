@@ -15,6 +15,7 @@ import aiohttp
 from yarl import URL
 
 from services.logger.drains.kind import Away, Batch, Pace, Refused, Target, Terms
+from services.logger.drains.reasons import reason_of
 from services.logger.drains.rendering import Layout
 from services.logger.drains.way import trust
 
@@ -37,17 +38,27 @@ async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[
         context = await trust(target.ca, target.client_certificate, target.client_key) if _safe(target) else False
     except (OSError, ValueError) as error:
         raise Away(f"the drain's certificates cannot be used: {error}") from error
+    try:
+        authorization = _auth(target)
+    except ValueError as error:
+        raise Away("its user has a colon, which no receiver could tell from the one before the password") from error
     limits = aiohttp.ClientTimeout(
         total=4 * terms.stall_seconds, sock_connect=terms.connect_seconds, sock_read=terms.stall_seconds
     )
-    connector = aiohttp.TCPConnector(limit=1, ssl=context, socket_factory=terms.way.open_socket)
+    connector = aiohttp.TCPConnector(
+        limit=1, ssl=context, resolver=terms.names.resolver(target.token), socket_factory=terms.way.open_socket
+    )
     headers = {
         "Content-Type": "application/logplex-1",
         "Logplex-Drain-Token": target.token,
         "User-Agent": "Logplex/deis",
     }
     async with aiohttp.ClientSession(
-        timeout=limits, connector=connector, headers=headers | _auth(target), cookie_jar=aiohttp.DummyCookieJar()
+        timeout=limits,
+        connector=connector,
+        headers=headers | authorization,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
     ) as session:
         yield LogplexLine(session, URL(target.url, encoded=True), layout)
 
@@ -80,11 +91,11 @@ class LogplexLine:
             async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
                 await answer.content.read(READ)
         except aiohttp.ClientConnectorCertificateError as error:
-            raise Away(f"the certificate of {self._name} is not trusted: {error.certificate_error}") from error
+            raise Away(f"the certificate of {self._name} is not trusted: {reason_of(error)}") from error
         except TimeoutError as error:
             raise Away(f"{self._name} did not answer in time") from error
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError, asyncio.LimitOverrunError) as error:
-            raise Away(f"{self._name} cannot be reached: {error}") from error
+            raise Away(f"{self._name} cannot be reached: {reason_of(error)}") from error
         if 200 <= answer.status < 300:
             self._settled += 1
             return
@@ -109,7 +120,8 @@ def pause_of(header: str) -> float:
         return min(float(header), LONGEST_PAUSE)
     try:
         until = parsedate_to_datetime(header)
-    except ValueError:
+        until = until if until.tzinfo else until.replace(tzinfo=UTC)
+        seconds = (until - datetime.now(UTC)).total_seconds()
+    except (ValueError, OverflowError, TypeError):
         return 0.0
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return min(max((until - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_PAUSE)
+    return min(max(seconds, 0.0), LONGEST_PAUSE)

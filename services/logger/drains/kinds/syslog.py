@@ -19,6 +19,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from services.logger.drains.kind import Away, Batch, Pace, Target, Terms
+from services.logger.drains.reasons import reason_of
 from services.logger.drains.rendering import Layout
 from services.logger.drains.way import trust
 
@@ -46,7 +47,7 @@ async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[
         async with asyncio.timeout(terms.connect_seconds):
             if parts.scheme == "syslog+tls":
                 context = await trust(target.ca, target.client_certificate, target.client_key)
-            sock = await _connected(host, port, terms)
+            sock = await _connected(target.token, host, port, terms)
             _, line = await loop.create_connection(
                 lambda: SyslogLine(layout, terms, wake, tls=context is not None),
                 sock=sock,
@@ -58,17 +59,17 @@ async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[
     except ssl.SSLCertVerificationError as error:
         raise Away(f"the certificate of {host}:{port} is not trusted: {error.verify_message}") from error
     except (OSError, ValueError) as error:
-        raise Away(f"{host}:{port} cannot be reached: {_word(error)}") from error
+        raise Away(f"{host}:{port} cannot be reached: {reason_of(error)}") from error
     try:
         yield line
     finally:
         line.end()
 
 
-async def _connected(host: str, port: int, terms: Terms) -> socket.socket:
+async def _connected(drain: str, host: str, port: int, terms: Terms) -> socket.socket:
     loop = asyncio.get_running_loop()
     last: OSError | None = None
-    for info in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for info in await terms.names.look_up(drain, host, port):
         try:
             sock = terms.way.open_socket(info)
         except OSError as error:
@@ -87,7 +88,7 @@ async def _connected(host: str, port: int, terms: Terms) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(terms.stall_seconds * 1000))
             return sock
-    raise last or OSError("its name has no address")
+    raise last or socket.gaierror(socket.EAI_NONAME, "its name has no address")
 
 
 class SyslogLine(asyncio.Protocol):
@@ -133,7 +134,7 @@ class SyslogLine(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
-        self._lose(f"the connection broke: {_word(exc)}" if exc else "the connection broke")
+        self._lose(f"the connection broke: {reason_of(exc)}" if exc else "the connection broke")
 
     async def send(self, batch: Batch) -> None:
         """See `Connection`."""
@@ -202,7 +203,3 @@ class SyslogLine(asyncio.Protocol):
             self.lost = reason
             self._open.set()
             self._wake()
-
-
-def _word(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or str(error) or type(error).__name__)

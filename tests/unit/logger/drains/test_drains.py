@@ -147,7 +147,14 @@ def test_a_kind_is_found_by_its_scheme_and_an_unknown_one_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7.0), ("99999", 300.0), ("soon", 0.0), ("", 0.0), ("Sat, 01 Jan 2000 00:00:00 GMT", 0.0)],
+    [
+        ("7", 7.0),
+        ("99999", 300.0),
+        ("soon", 0.0),
+        ("", 0.0),
+        ("Sat, 01 Jan 2000 00:00:00 GMT", 0.0),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 0.0),
+    ],
 )
 def test_what_a_receiver_asks_for_is_bounded(header: str, seconds: float) -> None:
     assert pause_of(header) == seconds

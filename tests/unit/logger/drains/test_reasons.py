@@ -1,0 +1,127 @@
+"""What drains ask of names, and what their users are told when a receiver cannot be reached."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+from services.logger.drains.kind import Away, Batch, Target, Terms
+from services.logger.drains.kinds import https, syslog
+from services.logger.drains.rendering import Layout
+from services.logger.drains.way import Way
+
+LAYOUT = Layout("d.1", "r", 1)
+
+
+class Silent:
+    """A name server that does not answer before `answer` is set."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.answer = threading.Event()
+        self.asked: list[str] = []
+        self._real = socket.getaddrinfo
+        patch.setattr(socket, "getaddrinfo", self._look_up)
+
+    def _look_up(self, host: str, *args: Any, **kwargs: Any) -> Any:
+        if not str(host).startswith("silent") or kwargs.get("flags", 0) & socket.AI_NUMERICHOST:
+            return self._real(host, *args, **kwargs)
+        self.asked.append(host)
+        self.answer.wait()
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+
+async def reach(url: str, terms: Terms, token: str = "d.1") -> None:
+    target = Target(url, token)
+    kind = https if url.startswith("http") else syslog
+    async with kind.connect(target, LAYOUT, terms, lambda: None) as connection:
+        if kind is https:
+            await connection.send(Batch("id", ()))
+
+
+async def fail(url: str, terms: Terms, token: str) -> None:
+    with pytest.raises(Away):
+        await reach(url, terms, token)
+
+
+@pytest.mark.parametrize("scheme", ["syslog", "http"])
+async def test_names_that_nobody_answers_for_hold_no_other_drain_up(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = Silent(monkeypatch)
+    terms = Terms(Way(inward=True))
+    hasty = Terms(Way(inward=True), names=terms.names, connect_seconds=0.05, stall_seconds=0.05)
+    taken = asyncio.Event()
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.set()
+        writer.write(b"HTTP/1.1 204 \r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        for _ in range(2):
+            async with asyncio.TaskGroup() as group:
+                for n in range(40):
+                    group.create_task(fail(f"{scheme}://silent{n}.example:514", hasty, f"d.{n}"))
+        async with asyncio.timeout(10):
+            await reach(f"{scheme}://localhost:{port}", terms, "d.healthy")
+            await taken.wait()
+        assert sorted(silent.asked) == sorted(f"silent{n}.example" for n in range(40))
+    finally:
+        silent.answer.set()
+        server.close()
+
+
+async def test_a_literal_address_takes_no_thread() -> None:
+    terms = Terms(Way(inward=True))
+    terms.names._threads.shutdown()
+    assert [info[4] for info in await terms.names.look_up("d", "192.0.2.9", 514)] == [("192.0.2.9", 514)]
+    assert [info[4][:2] for info in await terms.names.look_up("d", "2001:db8::1", 6514)] == [("2001:db8::1", 6514)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH secret-banner\r\n",
+        b"HTTP/1.1 200 OK\r\nsecret-banner\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret-banner\r\n",
+        b"HTTP/1.1 secret-banner\r\n\r\n",
+        b"",
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_an_error_has_nothing_of_what_the_peer_said_nor_the_urls_path(scheme: str, answer: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(Away) as caught:
+        await reach(f"{scheme}://127.0.0.1:{port}/services/T0KEN?key=abc", Terms(Way(inward=True)))
+    told = str(caught.value)
+    assert told.startswith(f"127.0.0.1:{port} ")
+    assert not any(word in told for word in ("secret", "SSH", "T0KEN", "abc", "http:", "https:"))
+    server.close()
+
+
+async def test_a_receiver_that_refuses_is_told_with_its_host_and_port() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        for scheme in ("http", "syslog"):
+            with pytest.raises(Away, match=f"^127.0.0.1:{port} cannot be reached: Connection refused$"):
+                await reach(f"{scheme}://127.0.0.1:{port}", Terms(Way(inward=True)))
+
+
+async def test_a_user_that_basic_authentication_cannot_carry_is_told() -> None:
+    target = Target("http://192.0.2.1", "d.1", user_info="acme%3Alogs:pw")
+    with pytest.raises(Away, match="has a colon"):
+        async with https.connect(target, LAYOUT, Terms(Way()), lambda: None):
+            pass
