@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 
+import structlog
+
 from libs.keyspace.records import Instance
 from libs.store.mirror import Mirror
 from services.log_agent.follower import Follower
+from services.log_agent.lane import unfit
+
+log = structlog.get_logger("log_agent")
 
 
 class Followers:
     """Keeps a follower for each record of a mirror that is `mine`.
 
-    One whose record went away ends by itself, once all was read; one whose app moved is left at once.
+    One whose record went away ends by itself, once all was read; one whose app moved is left at once. A record whose
+    fields no frame can carry is passed over, with a word in the journal.
     """
 
     def __init__(
@@ -26,6 +32,7 @@ class Followers:
         self._mine = mine
         self._follow = follow
         self._followers: dict[str, tuple[Follower, asyncio.Task[None]]] = {}
+        self._unfit: dict[str, Instance] = {}  # that were told
         self._woken = asyncio.Event()
 
     @property
@@ -49,13 +56,22 @@ class Followers:
                         self._leave(id_)
                     elif id_ in self._followers:
                         self._followers[id_][0].saw(instance)
-                    else:
+                    elif self._is_fit(instance):
                         follower = self._follow(instance)
                         run = self._run(id_, follower, gone)
                         self._followers[id_] = follower, group.create_task(run, name=f"follow {instance.name}")
+                self._unfit = {id_: told for id_, told in self._unfit.items() if id_ in present}
                 for id_ in self._followers.keys() - present.keys():
                     self._followers[id_][0].departed()
                 await self._woken.wait()
+
+    def _is_fit(self, instance: Instance) -> bool:
+        """Whether it can be followed; says once why not."""
+        reason = unfit(instance)
+        if reason and self._unfit.get(instance.id) != instance:
+            self._unfit[instance.id] = instance
+            log.error("an instance's record is unfit for its lines: not followed", instance=instance.id, reason=reason)
+        return not reason
 
     def _leave(self, id_: str) -> None:
         if id_ in self._followers:

@@ -6,10 +6,39 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from libs.keyspace.records import Instance
 from libs.loglines import Frame, Header
 
 FULL = 64 * 1024  # bytes; a lane that holds more makes its reader wait
+
+
+def unfit(instance: Instance) -> str:
+    """Which field of an instance's record keeps its lines from being sent, and why; empty where none does."""
+    try:
+        _header(instance, "reading", 0, lines=1, size=1, position="")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return ""
+
+
+def _header(  # noqa: PLR0913 - a header's fields
+    instance: Instance, reading: str, first: int, *, lines: int, size: int, position: str
+) -> Header:
+    return Header(
+        app=instance.app,
+        app_uuid=instance.app_uuid,
+        process=f"{instance.type}.{instance.number}",
+        instance=instance.id,
+        release=instance.release,
+        reading=reading,
+        first=first,
+        lines=lines,
+        bytes=size,
+        position=position,
+    )
 
 
 @dataclass(eq=False)
@@ -59,18 +88,7 @@ class Lane:
         if self._sent is not None or not self._lines:
             return None
         block, lines, instance = bytes(self._filling), self._lines, self.instance
-        header = Header(
-            app=instance.app,
-            app_uuid=instance.app_uuid,
-            process=f"{instance.type}.{instance.number}",
-            instance=instance.id,
-            release=instance.release,
-            reading=self.reading,
-            first=self.next,
-            lines=lines,
-            bytes=len(block),
-            position=self.stand(),
-        )
+        header = _header(instance, self.reading, self.next, lines=lines, size=len(block), position=self.stand())
         self._sent = Frame(header, block)
         self._filling, self._lines = bytearray(), 0
         self.next += lines

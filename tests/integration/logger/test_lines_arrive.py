@@ -389,3 +389,19 @@ async def test_lines_of_an_instance_whose_record_vanished_still_arrive(world: Sp
             await world.instances.delete(NODE, "shop", "a1")
             say(world, web, "late")
             await world.has(["early", "late"])
+
+
+async def test_an_instance_whose_record_is_unfit_silences_no_other(world: Spoken) -> None:
+    async with world.logger(), world.agent() as agent:
+        bad = await world.start("a1", app="bad")
+        say(world, bad, "fit")
+        await world.has(["fit"], "bad")
+        for field, value in {"release": -1, "app_uuid": "", "type": "x" * 129}.items():
+            record = await world.publish(bad)
+            assert record is not None
+            spoilt = record.model_copy(update={"id": f"b-{field}", field: value})
+            await world.instances.put(spoilt, NODE, "bad", spoilt.id)
+        good = await world.start("a2", app="good")
+        say(world, good, "heard")
+        await world.has(["heard"], "good")
+        assert agent.facts["loggers"]()
