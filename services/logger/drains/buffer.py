@@ -10,6 +10,9 @@ from services.logger.drains.lot import Lot, Mark, Origin
 
 LAST_NUMBER = 2**31 - 1  # of a line; RFC 5424 §7.3.1 lets `sequenceId` go no further, and begins again with 1
 LOT = 64 * 1024  # bytes; what comes in larger blocks is parted, and what makes room goes by such parts
+LOT_WEIGHT = 512  # bytes that a lot takes beside its lines
+SMALL = 4096  # bytes; smaller lots of one source, one after another, are joined
+JOINED_SECONDS = 1.0  # between the first and the last line of those, at most
 MOST_PLACES = 4096
 
 
@@ -28,6 +31,7 @@ class Buffer:
         self.places: dict[tuple[str, str], Mark] = {}  # by app uuid and instance; who was settled last stands last
         self._lots: deque[Lot] = deque()
         self._held = 0  # bytes
+        self._held_lots = 0
         self._most = size
         self._age = age
         self._next = 1
@@ -36,13 +40,14 @@ class Buffer:
         """Take lines in, at this time of the clock; older ones make room."""
         if self._next + lines > LAST_NUMBER:
             self._next = 1
-        rest: Lot | None = Lot(origin, block, lines, self._next, at, mark)
+        new = Lot(origin, block, lines, self._next, at, mark)
+        rest: Lot | None = _joined(self._lots.pop(), new) if self._lots and _fit(self._lots[-1], new) else new
         while rest is not None:
             lot, rest = rest.parted(LOT)
             self._lots.append(lot)
         self._next += lines
         self._count(lines, len(block))
-        while self._lots and self.size + self._held > self._most:
+        while self._lots and self._weight > self._most:
             self._drop(self._lots.popleft())
 
     def take(self, size: int) -> tuple[Lot, ...]:
@@ -55,6 +60,7 @@ class Buffer:
             taken.append(lot)
             self._count(-lot.lines, -len(lot.block))
             self._held += len(lot.block)
+            self._held_lots += 1
             size -= len(lot.block)
         return tuple(taken)
 
@@ -63,6 +69,7 @@ class Buffer:
         for lot in lots:
             if lot.first:
                 self._held -= len(lot.block)
+                self._held_lots -= 1
                 if arrived:
                     self.sent += lot.lines
                     self.newest = max(self.newest, lot.newest)
@@ -94,6 +101,10 @@ class Buffer:
         """The clock's time at which the first one came that waits."""
         return self._lots[0].came if self._lots else None
 
+    @property
+    def _weight(self) -> int:
+        return self.size + self._held + LOT_WEIGHT * (len(self._lots) + self._held_lots)
+
     def _drop(self, lot: Lot) -> None:
         self._count(-lot.lines, -len(lot.block))
         self.losses.count(lot.lines)
@@ -110,3 +121,14 @@ class Buffer:
     def _count(self, lines: int, size: int) -> None:
         self.lines += lines
         self.size += size
+
+
+def _fit(last: Lot, new: Lot) -> bool:
+    """Whether these are one lot: small, of one source, one right after the other, and of about one time."""
+    follows = last.origin == new.origin and last.first + last.lines == new.first
+    same = (last.mark and last.mark.uuid) == (new.mark and new.mark.uuid)
+    return follows and same and len(last.block) + len(new.block) <= SMALL and new.came - last.came <= JOINED_SECONDS
+
+
+def _joined(last: Lot, new: Lot) -> Lot:
+    return last._replace(block=last.block + new.block, lines=last.lines + new.lines, mark=new.mark)

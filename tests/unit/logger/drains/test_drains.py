@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -72,6 +73,20 @@ def test_what_is_held_counts_towards_the_bound_until_it_is_settled() -> None:
     assert buffer.losses.dropped > 0
     buffer.settle(held, arrived=False)
     assert buffer.lines + buffer.losses.dropped == 1600
+
+
+@pytest.mark.parametrize("sources", [1, 2])
+def test_a_buffer_of_many_short_lines_takes_little_more_memory_than_its_bound(sources: int) -> None:
+    buffer = Buffer(size=1024 * 1024, age=900.0)
+    tracemalloc.start()
+    for n in range(20_000):
+        name = f"i{n % sources}"
+        buffer.add(WEB._replace(instance=name), block(b"", at=10**18 + n), 1, Mark("u", name, n, n, 1), at=n / 1000)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 2 * 1024 * 1024
+    assert buffer.lines + buffer.losses.dropped == 20_000
+    assert (buffer.losses.dropped == 0) == (sources == 1)  # those of one source are joined
 
 
 def test_numbers_begin_again_where_syslogs_end() -> None:
