@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
 from libs.loglines.level import LOOKED_AT, Level, level_of
 from libs.loglines.line import LAST, PREFIX, nanoseconds
-from libs.loglines.pattern import BadPattern, pattern
+from libs.loglines.pattern import BadPattern, Pattern, pattern
 
 T = TypeVar("T")
 
@@ -51,6 +51,11 @@ class Selection:
     until: int = LAST  # ns, included
     grep: str | None = None  # a pattern of RE2
     level: str | None = None  # at least that
+    # Held for as long as the selection is in use, however many others there are.
+    _pattern: Pattern | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_pattern", None if self.grep is None else pattern(self.grep))
 
     def wants(self, process: str, instance: str, release: int) -> bool:
         """Whether lines of such a source are asked for."""
@@ -92,8 +97,8 @@ class Selection:
         if self.stream is not None:
             kinds = _STREAMS[self.stream] + b"g"
             left = [one for one in left if one[1][16] in kinds]
-        if self.grep is not None and left:
-            found = set(pattern(self.grep).lines([line[PREFIX:] for _, line in left]))
+        if self._pattern is not None and left:
+            found = set(self._pattern.lines([line[PREFIX:] for _, line in left]))
             left = [one for at, one in enumerate(left) if at in found or one[1][16] == _GAP]
         if self.level is not None:
             least = _LEVELS[self.level]

@@ -79,6 +79,15 @@ def test_equal_selections_are_one() -> None:
     assert len({one, two}) == 1
 
 
+def test_a_selection_compiles_its_pattern_once_however_many_others_are_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = [Selection(grep=f"number {n}$") for n in range(300)]
+    compiled = list[str]()
+    monkeypatch.setattr(Pattern, "__init__", lambda _, text: compiled.append(text))
+    line = encode(1, Kind.OUT, b"number 7")
+    assert [n for n, selection in enumerate(used) if selection.passing(line, 1).lines] == [7]
+    assert compiled == []
+
+
 TEXT = st.text(alphabet="ab \t\\^$é\0", max_size=12).map(str.encode) | st.binary(max_size=8).map(
     lambda data: data.replace(b"\n", b"")
 )
