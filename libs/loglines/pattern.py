@@ -9,7 +9,7 @@ from typing import Any
 import re2
 
 LONGEST = 512  # bytes of a pattern
-LARGEST = 600  # instructions of a compiled one: the slowest of that size take some ms for a KiB of text
+LARGEST = 300  # instructions of a compiled one: the slowest of that size take 3 ms for a KiB of text
 MEMORY = 1024 * 1024  # bytes of a compiled pattern, the states that it keeps included
 
 # What looks at the ends of the whole text or at single bytes: many lines at once would look different to it.
