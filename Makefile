@@ -34,7 +34,7 @@ test: install lint ## lint, types, import contracts and all tests, on real serve
 	@tests/support/v1_client/fetch.sh
 	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/contract
 	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/integration
-	@$(PYTHON) -m pytest tests/e2e
+	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/e2e
 
 unit: install ## the tests that need no server
 	@$(PYTHON) -m pytest tests/unit

@@ -19,6 +19,8 @@ from tests.support.ports import free_port
 from tests.support.records import Records
 from tests.support.waiting import eventually
 
+MOST_NAMES = 100_000  # tried: each has the app with a chance of one in the number of loggers
+
 
 @dataclass(frozen=True)
 class Keeper:
@@ -74,11 +76,11 @@ async def further_logger(platform: Platform, records: Records, *, keeps: str) ->
 async def _name_to_keep(records: Records, app: str) -> str:
     members, record = await _members(records), records.apps.get(app)
     assert record is not None, f"there is no app {app}"
-    for number in range(100):
+    for number in range(MOST_NAMES):
         newcomer = MeshMember(service="logger", id=f"node-{number}", node="", url="", started=now())
         if logger_of(record.uuid, [*members, newcomer]) is newcomer:
             return newcomer.id
-    raise AssertionError(f"no name of a hundred would have a logger keep {app}")
+    raise AssertionError(f"no name of {MOST_NAMES} would have a logger keep {app}")
 
 
 async def _id_at(records: Records, port: int) -> str:

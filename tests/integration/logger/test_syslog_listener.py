@@ -148,9 +148,7 @@ async def test_behind_tls_a_certificate_lets_in_and_none_does_not(world: Spoken,
         ({"logger_syslog_cert_file": "/none.pem", "logger_syslog_key_file": "/none.key"}, "certificate /none.pem with"),
     ],
 )
-async def test_it_does_not_start_where_anyone_could_write(
-    world: Spoken, changed: dict[str, Any], words: str
-) -> None:
+async def test_it_does_not_start_where_anyone_could_write(world: Spoken, changed: dict[str, Any], words: str) -> None:
     with pytest.raises(ExceptionGroup) as failure:
         async with world.logger(logger_syslog_port=0, **changed) as daemon:
             await daemon.stopping.wait()
