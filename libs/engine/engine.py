@@ -197,7 +197,16 @@ class Logs(Protocol):
     ) -> AbstractAsyncContextManager[AsyncIterator[LogPiece]]:
         """Its output with times >= `since` (ns); ends when the instance stopped and all was read.
 
-        Raises `EngineUnavailable` when the stream broke. An absent instance has none.
+        Raises `EngineUnavailable` when the stream broke. An absent instance has none. What one call gives is of one run
+        of the engine, as `began` tells it behind the opening.
+        """
+        ...
+
+    def began(self) -> int | None:
+        """When the engine's present run began (ns); None while it does not run, and where that cannot be told.
+
+        What an instance said shortly before may be lost: the engine had taken it, and not stored it yet. No output
+        that it took since then has an earlier time.
         """
         ...
 

@@ -40,6 +40,11 @@ class Ends:
         self._read[instance.id] = instance.finished
         self._changed()
 
+    def told(self, instance: Instance) -> bool:
+        """Whether a record says so of the instance as it is now."""
+        end = self._told.get(self._node, instance.app, instance.id)
+        return end is not None and _holds(end, instance)
+
     async def tell(self) -> None:
         """Write what is read and not told, delete what is told and no more so. While a mirror is in doubt: nothing."""
         mirrors = (self._instances, self._told)

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -19,6 +20,7 @@ from services.log_agent.cursors import Cursors
 from services.log_agent.ends import ENDED, Ends
 from services.log_agent.lane import FULL, Lane
 from services.log_agent.logger_client import LoggerClient
+from services.log_agent.outages import Outages
 from services.log_agent.patience import until_answered
 from services.log_agent.position import BadPosition, Position
 from services.log_agent.reading import Reading
@@ -38,6 +40,7 @@ class Parts:
     client: LoggerClient
     cursors: Cursors
     ends: Ends
+    outages: Outages
     counts: Counts
     ready: Callable[[Lane], None]
     settled: Callable[[str], Awaitable[None]]  # once no line of an instance is under way
@@ -55,6 +58,7 @@ class Follower:
         self._changed = asyncio.Event()
         self._reading = Reading()
         self._pace = CatchingUp()
+        self._mourned: datetime | None = None  # the end whose last words were told to be lost, perhaps
         self._refilling: Position | None = None  # what the logger had before it lost its memory
 
     def saw(self, instance: Instance) -> None:
@@ -135,6 +139,7 @@ class Follower:
                 parts.logs.logs(self._instance.name, since=reading.since, tail=tail, follow=pace.following) as opened,
                 closed_behind(opened) as pieces,
             ):
+                reading.expect(parts.outages.look(), None if tail is not None else _ns(self._instance.started))
                 async for piece in pieces:
                     if self._refilling is not None:
                         refilling, self._refilling = self._refilling, None
@@ -152,11 +157,22 @@ class Follower:
                                 return False
             if pace.ended():
                 return False
-            lane.put(reading.end())
+            lane.put(reading.end() + self._last_words(reading))
             return True
         finally:
             parts.counts.gaps += reading.gaps
             parts.counts.cut_bytes += reading.cut
+
+    def _last_words(self, reading: Reading) -> list[bytes]:
+        """What is to be told, once, of the last words of an instance that stopped about an outage of the engine."""
+        instance = self._instance
+        finished = _ns(instance.finished)
+        if instance.state not in ENDED or finished is None or instance.finished == self._mourned:
+            return []
+        if self._parts.ends.told(instance):
+            return []
+        self._mourned = instance.finished
+        return reading.outage_at_end(finished)
 
     async def _room(self, lane: Lane) -> bool:
         """True once the lane has room; False when that takes long.
@@ -178,6 +194,11 @@ class Follower:
                 await self._changed.wait()
         except TimeoutError:
             pass
+
+
+def _ns(time: datetime | None) -> int | None:
+    """A time in nanoseconds."""
+    return None if time is None else int(time.timestamp() * 1_000_000) * 1000
 
 
 @asynccontextmanager

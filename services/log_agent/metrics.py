@@ -26,6 +26,8 @@ class AgentCollector(Collector):
         yield lines
         yield CounterMetricFamily("deis_log_agent_batches", "Batches that were answered", value=counts.batches)
         yield CounterMetricFamily("deis_log_agent_failed_sends", "Tries without an answer", value=counts.failures)
-        yield CounterMetricFamily("deis_log_agent_gaps", "Holes in the engine's files", value=counts.gaps)
+        yield CounterMetricFamily(
+            "deis_log_agent_gaps", "Holes in the engine's files, and outages of the engine", value=counts.gaps
+        )
         yield CounterMetricFamily("deis_log_agent_stalls", "Outputs closed while they waited", value=counts.stalls)
         yield CounterMetricFamily("deis_log_agent_cut_bytes", "Bytes cut from overlong lines", value=counts.cut_bytes)

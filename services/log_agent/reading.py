@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from libs.engine.engine import LogPiece
 from libs.engine.track import SLACK, Place, Seen, Track
 from libs.loglines import LINE_CAP, Kind, encode, shown_time
 from libs.loglines.line import LAST
 from services.log_agent.joiner import Joined, Joiner
+from services.log_agent.outages import Outage
 from services.log_agent.position import Position
+
+NEVER = LAST + 1  # later than the time of any line
 
 
 class Stream:
@@ -43,6 +48,10 @@ class Reading:
         self._err = Stream(self._behind.err, self.since, Kind.ERR, Kind.ERR_CUT)
         self._newest = self._out if self._behind.out.ceiling >= self._behind.err.ceiling else self._err
         self._last: int | None = None  # the time of the last line that came out
+        self._born: int | None = None
+        self._outages: Sequence[Outage] = ()  # that are still to come
+        self._next = NEVER  # the end of the first of them
+        self._rotated = False  # a hole was found
         self.cut = 0  # bytes of overlong lines that were cut
         self.gaps = 0  # holes that were told
 
@@ -60,6 +69,16 @@ class Reading:
         """Whether a line has begun and not ended."""
         return self._out.joiner.open or self._err.joiner.open
 
+    def expect(self, outages: Sequence[Outage], born: int | None) -> None:
+        """Tell of those of the engine's outages that it comes over from here on.
+
+        `born` is when the instance began (ns), where its output is read from there; None where that is not so, and what
+        was before the first piece is nobody's concern.
+        """
+        self._born = born
+        self._outages = [one for one in outages if one.until > self._behind.latest]
+        self._next = self._outages[0].until if self._outages else NEVER
+
     def repeats(self, piece: LogPiece) -> bool:
         """Whether a piece may have come before: it is of an earlier time than its stream's last, or all the same.
 
@@ -74,6 +93,8 @@ class Reading:
     def add(self, piece: LogPiece) -> list[bytes]:
         """The stored lines that this piece completes."""
         at, data = piece.at, piece.data
+        if at >= self._next:
+            return self._add_behind_outage(piece)
         stream = self._out if piece.stream == "stdout" else self._err
         track, length = stream.track, len(data)
         stream.said = data
@@ -89,13 +110,48 @@ class Reading:
             return [b"%016x%b%b" % (at, stream.letter, data)]
         return self._add(stream, at, data)
 
+    def _add_behind_outage(self, piece: LogPiece) -> list[bytes]:
+        """The first piece that a further run of the engine took: what its like before it may have lost is told."""
+        latest, gaps = self._latest, self.gaps
+        crossed = self._cross(piece.at)
+        stored = self.add(piece)
+        if not crossed or self.gaps > gaps:  # what was rotated away is told with times that hold the outage
+            return stored
+        return [self._outage(crossed[0], latest, piece.at), *stored]
+
+    def _cross(self, until: int) -> list[Outage]:
+        """Take away the outages that ended up to a time; those are given that the instance saw."""
+        crossed = [one for one in self._outages if one.until <= until]
+        self._outages = self._outages[len(crossed) :]
+        self._next = self._outages[0].until if self._outages else NEVER
+        if self._latest:
+            return crossed
+        return [one for one in crossed if self._born is not None and one.until > self._born]
+
+    @property
+    def _latest(self) -> int:
+        """The latest time that was read, ns; 0 before the first."""
+        return max(self._out.track.ceiling, self._err.track.ceiling)
+
+    def _outage(self, first: Outage, latest: int, until: int) -> bytes:
+        """What is told of an outage. Runs that nobody saw may have been in it: it begins where one was seen last."""
+        self.gaps += 1
+        born = self._born or latest
+        since = min(latest or born, max(first.since, born))
+        times = (shown_time(since), shown_time(until))
+        text = (
+            b"lines may be missing: the container engine stopped and began again, and what it took between %b and %b"
+            b" was perhaps not stored" % times
+        )
+        return encode(until, Kind.GAP, text)
+
     def _add(self, stream: Stream, at: int, data: bytes) -> list[bytes]:
         newest_found, before = self._newest.track.found, stream.track.place
         seen = stream.track.take(at)
         if seen is Seen.OLD:
             return []
         stored: list[bytes] = []
-        if seen is Seen.NEW_AFTER_LOSS and not newest_found and not self.gaps:
+        if seen is Seen.NEW_AFTER_LOSS and not newest_found and not self._rotated:
             stored.append(self._gap(at))
         if stream.joiner.open and at != stream.begun:
             stored += self._end(stream, before)
@@ -113,6 +169,11 @@ class Reading:
             if stream.joiner.open:
                 stored += self._end(stream, stream.track.place)
         return stored
+
+    def outage_at_end(self, finished: int) -> list[bytes]:
+        """The instance stopped (ns), and said nothing behind an outage: its last words may be lost."""
+        crossed = [one for one in self._cross(NEVER) if one.since <= finished]
+        return [self._outage(crossed[0], self._latest, max(self._latest, finished))] if crossed else []
 
     def _end(self, stream: Stream, place: Place) -> list[bytes]:
         """End the open line, whose newline never came: its last piece was at `place`.
@@ -134,6 +195,7 @@ class Reading:
     def _gap(self, until: int) -> bytes:
         """The engine let go of output before it was read; how much, nobody knows."""
         self.gaps += 1
+        self._rotated = True
         times = (shown_time(self._behind.latest), shown_time(until))
         text = b"lines may be missing: what was said between %b and %b was rotated away before it was read" % times
         return encode(until, Kind.GAP, text)

@@ -29,7 +29,7 @@ class Counts:
     refused: int = 0  # the logger will never take them: lost
     batches: int = 0
     failures: int = 0  # tries that were not answered
-    gaps: int = 0  # holes found in the engine's files
+    gaps: int = 0  # holes found in the engine's files, and outages of the engine
     stalls: int = 0  # outputs that were closed for the while, since the logger took nothing
     cut_bytes: int = 0  # of overlong lines
 

@@ -17,12 +17,14 @@ from services.log_agent.cursors import Cursors
 from services.log_agent.ends import Ends
 from services.log_agent.loggers import Loggers
 from services.log_agent.metrics import AgentCollector
+from services.log_agent.outages import Outages
 from services.log_agent.sender import Counts
 from services.log_agent.settings import LogAgentSettings
 from services.log_agent.shipment import Desk
 from services.log_agent.shipping import Shipping
 
 SAVE_SECONDS = 2.0  # between two writes of the cursors' file
+LOOK_AT_ENGINE_SECONDS = 1.0  # between two looks whether the engine's run is still the same
 LOOK_SECONDS = 30.0  # between two looks at the ends when nothing changes
 
 
@@ -40,6 +42,7 @@ async def ship_lines(daemon: Daemon, settings: LogAgentSettings, store: Store, l
     keys, node = Keyspace(settings.store_prefix), settings.node
     cursors = Cursors(settings.home / "log_agent" / "cursors.json")
     counts = Counts()
+    outages = Outages(settings.home / "log_agent" / "outages.json", logs)
     daemon.registry.register(AgentCollector(counts))
     instances = Mirror(store, keys.instances, node)
     told = Mirror(store, keys.log_ends, node)
@@ -56,8 +59,12 @@ async def ship_lines(daemon: Daemon, settings: LogAgentSettings, store: Store, l
     async def save_cursors() -> None:
         cursors.save()
 
+    async def look_at_engine() -> None:
+        outages.look()
+
     tell_ends = daemon.loop("tell_ends", ends.tell, every=LOOK_SECONDS, expected=(StoreUnavailable,))
     daemon.loop("save_cursors", save_cursors, every=SAVE_SECONDS, expected=(OSError,))
+    daemon.loop("look_at_engine", look_at_engine, every=LOOK_AT_ENGINE_SECONDS)
     instances.on_change(lambda _: tell_ends.wake("instances changed"))
     told.on_change(lambda _: tell_ends.wake("ends changed"))
     await session.publish(keys.mesh.key("log_agent", node), announcement(daemon, id_=node, node=node).encode())
@@ -68,6 +75,7 @@ async def ship_lines(daemon: Daemon, settings: LogAgentSettings, store: Store, l
         instances=instances,
         cursors=cursors,
         ends=ends,
+        outages=outages,
         counts=counts,
         canaries=canaries,
         refill=settings.log_agent_refill_lines,
@@ -87,3 +95,4 @@ async def ship_lines(daemon: Daemon, settings: LogAgentSettings, store: Store, l
         )
     finally:
         cursors.save()
+        outages.save()

@@ -20,6 +20,7 @@ from services.log_agent.ends import Ends
 from services.log_agent.follower import Follower, Parts
 from services.log_agent.followers import Followers
 from services.log_agent.logger_client import LoggerClient, LoggerForgot
+from services.log_agent.outages import Outages
 from services.log_agent.patience import until_answered
 from services.log_agent.sender import Counts, Sender
 
@@ -39,6 +40,7 @@ class Desk:
     instances: Mirror[Instance]
     cursors: Cursors
     ends: Ends
+    outages: Outages
     counts: Counts
     canaries: Canaries
     refill: int  # lines
@@ -92,6 +94,7 @@ class Shipment:
             client=client,
             cursors=desk.cursors,
             ends=desk.ends,
+            outages=desk.outages,
             counts=desk.counts,
             ready=sender.ready,
             settled=sender.settled,

@@ -34,16 +34,20 @@ async def test_killed_and_restarted_the_engine_finds_its_containers_running_at_t
         await docker.start(instance("sh", "-c", WEB))
     before = (await docker.instances()).instances
     assert len(before) == 2
+    began = docker.began()
+    assert began is not None
     for one in before:
         await eventually(partial(answers, one), within=60)
 
     own_docker_engine.kill9()
     with pytest.raises(EngineUnavailable):
         await docker.instances()
+    assert docker.began() is None
     assert {await asyncio.to_thread(fetch, one.address) for one in before} == {"here I am\n"}
 
     own_docker_engine.start()
     assert (await docker.instances()).instances == before
+    assert (docker.began() or 0) > began
     third = instance()
     await docker.start(third)
     addresses = {one.address for one in (await docker.instances()).instances}

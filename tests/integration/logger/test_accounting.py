@@ -85,7 +85,8 @@ class Account:
                 if number <= last:
                     found.append(f"{stream} {number} comes after {last}")
                 elif number > last + 1 and not self._told(at, time):
-                    found.append(f"{stream} {last + 1} to {number - 1} are missing at {at}, and nobody said so")
+                    hole = f"{stream} {last + 1} to {number - 1} are missing between {at} and {time}"
+                    found.append(f"{hole}, and nobody said so: {self.gaps}")
                 last, at = number, time
         return found
 

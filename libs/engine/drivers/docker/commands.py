@@ -144,8 +144,7 @@ class DockerExec:
         return None
 
     async def _kill(self, pid: int, container: str) -> bool:
-        local = self._wire.host.startswith("unix://")
-        return local and await asyncio.to_thread(kill_session, pid, container)
+        return self._wire.local and await asyncio.to_thread(kill_session, pid, container)
 
     def _linger(self, id_: str, container: str) -> None:
         while len(self._lingering) >= LINGERING_KEPT:

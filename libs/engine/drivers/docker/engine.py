@@ -132,6 +132,10 @@ class DockerEngine:
         """See `Logs.logs`."""
         return self._logs.logs(name, since=since, follow=follow, tail=tail)
 
+    def began(self) -> int | None:
+        """See `Logs.began`."""
+        return self._logs.began()
+
     async def ended(self, name: str) -> Instance | None:
         """See `Endings.ended`."""
         return await self._endings.ended(name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from libs.engine.drivers.docker.frames import SECOND, BadFrame, FrameReader
@@ -56,6 +58,23 @@ class DockerLogs:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+        # Where dockerd writes its process's number when it begins, unless it is told otherwise: beside its socket.
+        self._pid_file = Path(wire.host.removeprefix("unix://")).with_suffix(".pid") if wire.local else None
+
+    def began(self) -> int | None:
+        """See `Logs.began`; dockerd tells it by the time of its file alone."""
+        if self._pid_file is None:
+            return None
+        try:
+            os.kill(int(self._pid_file.read_text()), 0)
+        except PermissionError:
+            pass  # there is one, and it is another user's
+        except (OSError, ValueError, OverflowError):
+            return None
+        try:
+            return self._pid_file.stat().st_mtime_ns
+        except OSError:
+            return None
 
     @asynccontextmanager
     async def logs(
@@ -66,10 +85,10 @@ class DockerLogs:
             # What is older than the tail is not wanted later, either.
             place = Place(since if tail is None else max(since, time.time_ns()))
             first = await self._open(stack, name, since, follow=follow, tail=tail)
-            yield self._read(name, place, first, follow=follow)
+            yield self._read(name, place, first, self.began(), follow=follow)
 
     async def _read(
-        self, name: str, place: Place, first: AsyncIterator[bytes] | None, *, follow: bool
+        self, name: str, place: Place, first: AsyncIterator[bytes] | None, began: int | None, *, follow: bool
     ) -> AsyncIterator[LogPiece]:
         """The engine's stream ends with each run of the process; go on with the next run, until there is none."""
         if first is None:
@@ -84,6 +103,8 @@ class DockerLogs:
                 again = await self._open(stack, name, place.at, follow=runs, tail=None)
                 if again is None:
                     return
+                if self.began() != began:
+                    raise EngineUnavailable(f"the engine began anew while {name} was read")
                 async for piece in _pieces(again, place):
                     yield piece
             follow = runs

@@ -79,8 +79,7 @@ class Network:
         raise NetworkRefused(f"network {self.name} cannot be made: {words}")
 
     def _candidates(self) -> Iterator[IPv4Network]:
-        local = self._wire.host.startswith("unix://")
-        routes = read_routes(Path("/proc/net/route").read_text()) if local else ()
+        routes = read_routes(Path("/proc/net/route").read_text()) if self._wire.local else ()
         yield from (subnet for subnet in CANDIDATES if not any(subnet.overlaps(route) for route in routes))
 
     def _body(self, subnet: IPv4Network) -> dict[str, Any]:

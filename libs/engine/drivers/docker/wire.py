@@ -55,8 +55,9 @@ class Wire:
 
     def __init__(self, host: str) -> None:
         self.host = host
+        self.local = host.startswith("unix://")
         self._connector: aiohttp.UnixConnector | None = None
-        if host.startswith("unix://"):
+        if self.local:
             # No limit on connections: each log that is followed holds one, and the verbs must not wait for those.
             self._connector = aiohttp.UnixConnector(host.removeprefix("unix://"), limit=0)
             self._docker = Docker(url="unix://localhost", connector=self._connector)

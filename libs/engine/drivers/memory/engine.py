@@ -113,6 +113,10 @@ class MemoryEngine:
         await self._answer("logs")
         yield self._read_output(self._own(name), since, follow=follow, tail=tail)
 
+    def began(self) -> int | None:
+        """See `Logs.began`; what was said to it, it has."""
+        return None
+
     async def ended(self, name: str) -> Instance | None:
         """See `Endings.ended`."""
         await self._answer("ended")
