@@ -76,7 +76,7 @@ async def keep_lines(daemon: Daemon, settings: LoggerSettings, store: Store) -> 
         daemon.ready["events mirrored"] = lambda: events.complete
         daemon.ready["announced"] = lambda: session.held
         syslog = syslog_tasks(daemon, settings, archive, apps=apps, keeps=keeps)
-        drains = await drain_tasks(daemon, settings, store, archive, members)
+        drains = drain_tasks(daemon, settings, store, archive, members)
         await daemon.run(
             mirror_apps=apps.run(),
             mirror_events=events.run(),

@@ -51,6 +51,7 @@ class Target:
 
     url: str
     token: str
+    app: str = ""  # whose it is; empty: the platform's
     user_info: str = field(default="", repr=False)  # `user:password`, percent-encoded
     client_certificate: str = ""  # PEM
     client_key: str = field(default="", repr=False)  # PEM

@@ -15,24 +15,27 @@ from libs.store.shelf import Shelf
 from libs.vault import SealBroken, Vault, open_vault
 from services.logger.archive import Archive
 from services.logger.drains.course import Bounds, Course
+from services.logger.drains.guard import Guard
 from services.logger.drains.keeping import Keeping, Mirrors
 from services.logger.drains.kind import Away, Target, Terms
 from services.logger.drains.metrics import DrainsCollector
 from services.logger.drains.resuming import Start
-from services.logger.drains.way import Way, addresses_of
+from services.logger.drains.way import Way, networks_of
 from services.logger.settings import LoggerSettings
 
 STATES_SECONDS = 2.5  # between two looks for states to be written
 
 
-async def drain_tasks(
+def drain_tasks(
     daemon: Daemon, settings: LoggerSettings, store: Store, archive: Archive, loggers: Mirror[MeshMember]
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What is to run for the drains."""
     keys = Keyspace(settings.store_prefix)
     mirrors = Mirrors(Mirror(store, keys.drains), Mirror(store, keys.drain_states), loggers)
-    guarded = frozenset() if settings.logger_drain_inward else await addresses_of(settings.store_endpoints)
-    terms = Terms(Way(settings.logger_drain_inward, guarded), stall_seconds=settings.logger_drain_stall_seconds)
+    mesh = Mirror(store, keys.mesh)
+    guard = Guard(settings.store_endpoints, mesh)
+    way = Way(settings.logger_drain_inward, guard, networks_of(settings.logger_drain_barred))
+    terms = Terms(way, stall_seconds=settings.logger_drain_stall_seconds)
     bounds = Bounds(
         settings.logger_drain_bytes,
         settings.logger_drain_seconds,
@@ -48,7 +51,9 @@ async def drain_tasks(
     archive.on_ring(keeping.ring_began)
     daemon.registry.register(DrainsCollector(keeping))
     daemon.loop("write_drain_states", keeping.write_states, every=STATES_SECONDS, expected=(StoreUnavailable,))
+    guarding = {} if settings.logger_drain_inward else {"mirror_mesh": mesh.run(), "guard_drains": guard.run()}
     return {
+        **guarding,
         "mirror_drains": mirrors.drains.run(),
         "mirror_drain_states": mirrors.states.run(),
         "keep_drains": keeping.run(),
@@ -66,6 +71,7 @@ def opening(vault: Vault) -> Callable[[Drain], Target]:
         return Target(
             drain.url,
             drain.token,
+            drain.app,
             user_info=secret.get("user_info", ""),
             client_certificate=drain.client_certificate,
             client_key=secret.get("client_key", ""),

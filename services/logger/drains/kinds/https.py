@@ -46,7 +46,10 @@ async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[
         total=4 * terms.stall_seconds, sock_connect=terms.connect_seconds, sock_read=terms.stall_seconds
     )
     connector = aiohttp.TCPConnector(
-        limit=1, ssl=context, resolver=terms.names.resolver(target.token), socket_factory=terms.way.open_socket
+        limit=1,
+        ssl=context,
+        resolver=terms.names.resolver(target.app, target.token),
+        socket_factory=terms.way.open_socket,
     )
     headers = {
         "Content-Type": "application/logplex-1",

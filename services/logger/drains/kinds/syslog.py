@@ -47,7 +47,7 @@ async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[
         async with asyncio.timeout(terms.connect_seconds):
             if parts.scheme == "syslog+tls":
                 context = await trust(target.ca, target.client_certificate, target.client_key)
-            sock = await _connected(target.token, host, port, terms)
+            sock = await _connected(target, host, port, terms)
             _, line = await loop.create_connection(
                 lambda: SyslogLine(layout, terms, wake, tls=context is not None),
                 sock=sock,
@@ -66,10 +66,10 @@ async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[
         line.end()
 
 
-async def _connected(drain: str, host: str, port: int, terms: Terms) -> socket.socket:
+async def _connected(target: Target, host: str, port: int, terms: Terms) -> socket.socket:
     loop = asyncio.get_running_loop()
     last: OSError | None = None
-    for info in await terms.names.look_up(drain, host, port):
+    for info in await terms.names.look_up(target.app, target.token, host, port):
         try:
             sock = terms.way.open_socket(info)
         except OSError as error:

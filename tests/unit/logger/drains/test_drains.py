@@ -22,7 +22,6 @@ from services.logger.drains.losses import Losses
 from services.logger.drains.lot import Lot, Mark, Origin
 from services.logger.drains.rendering import Layout
 from services.logger.drains.resuming import MOST_PLACES, placed, start_of
-from services.logger.drains.way import Forbidden, Way
 
 WEB = Origin("shop", "web.1", "x7k2", 4)
 CREATED = datetime(2020, 1, 1, tzinfo=UTC)
@@ -135,23 +134,6 @@ def test_names_and_values_that_could_break_a_header_are_made_harmless() -> None:
     frame = Layout("d.1", "r", 1).frames(Lot(origin, block(b"t"), 1, 1, 0.0)).decode()
     assert re.search(rf' {"a" * 48} we_b"\] - \[meta sequenceId="1"\]', frame)
     assert 'instance="x\\"\\]\\\\"' in frame
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1"],
-)
-def test_addresses_of_the_host_and_the_link_are_refused(address: str) -> None:
-    with pytest.raises(Forbidden):
-        Way().check(address, 514)
-    Way(inward=True).check(address, 514)
-
-
-def test_the_platforms_store_is_refused_at_its_port_alone() -> None:
-    way = Way(guarded=frozenset({("10.0.0.5", 2379)}))
-    with pytest.raises(Forbidden, match="the platform's own store"):
-        way.check("::ffff:10.0.0.5", 2379)
-    way.check("10.0.0.5", 6514)
 
 
 def test_a_kind_is_found_by_its_scheme_and_an_unknown_one_is_told() -> None:

@@ -11,8 +11,10 @@ import pytest
 
 from services.logger.drains.kind import Away, Batch, Target, Terms
 from services.logger.drains.kinds import https, syslog
+from services.logger.drains.names import Names
 from services.logger.drains.rendering import Layout
 from services.logger.drains.way import Way
+from tests.support.waiting import eventually
 
 LAYOUT = Layout("d.1", "r", 1)
 
@@ -34,17 +36,17 @@ class Silent:
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
 
-async def reach(url: str, terms: Terms, token: str = "d.1") -> None:
-    target = Target(url, token)
+async def reach(url: str, terms: Terms, token: str = "d.1", app: str = "shop") -> None:
+    target = Target(url, token, app)
     kind = https if url.startswith("http") else syslog
     async with kind.connect(target, LAYOUT, terms, lambda: None) as connection:
         if kind is https:
             await connection.send(Batch("id", ()))
 
 
-async def fail(url: str, terms: Terms, token: str) -> None:
+async def fail(url: str, terms: Terms, token: str, app: str = "") -> None:
     with pytest.raises(Away):
-        await reach(url, terms, token)
+        await reach(url, terms, token, app or f"app of {token}")
 
 
 @pytest.mark.parametrize("scheme", ["syslog", "http"])
@@ -77,11 +79,33 @@ async def test_names_that_nobody_answers_for_hold_no_other_drain_up(
         server.close()
 
 
+async def test_an_apps_silent_names_take_its_own_share_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = Silent(monkeypatch)
+    names = Names(threads=6, share=2)
+    async with asyncio.TaskGroup() as group:
+        waiting = [
+            group.create_task(names.look_up(app, f"d.{app}.{n}", f"silent{app}{n}.example", 514))
+            for app in ("a", "b")
+            for n in range(10)
+        ]
+        await eventually(lambda: len(silent.asked) == 4)
+        assert await names.look_up("c", "d.healthy", "localhost", 514)
+        for one in waiting:
+            one.cancel()
+    silent.answer.set()
+    await eventually(lambda: not names._under_way)
+    assert len(silent.asked) == 4  # who went away while it waited for its turn asks nobody
+    with pytest.raises(OSError, match="Temporary failure"):
+        await names.look_up("a", "d.a.9", "silenta9.example", 514)
+
+
 async def test_a_literal_address_takes_no_thread() -> None:
     terms = Terms(Way(inward=True))
     terms.names._threads.shutdown()
-    assert [info[4] for info in await terms.names.look_up("d", "192.0.2.9", 514)] == [("192.0.2.9", 514)]
-    assert [info[4][:2] for info in await terms.names.look_up("d", "2001:db8::1", 6514)] == [("2001:db8::1", 6514)]
+    assert [info[4] for info in await terms.names.look_up("shop", "d", "192.0.2.9", 514)] == [("192.0.2.9", 514)]
+    assert [info[4][:2] for info in await terms.names.look_up("shop", "d", "2001:db8::1", 6514)] == [
+        ("2001:db8::1", 6514)
+    ]
 
 
 @pytest.mark.parametrize(
