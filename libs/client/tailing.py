@@ -223,6 +223,11 @@ class Tail:
             return TailEnded(f"the app {app} was destroyed, and its log ends here.")
         if end.reason == "forbidden":
             return _forbidden(app)
+        if end.reason == "revoked":
+            return TailEnded(
+                f"the log of {app} ends here: the token that it was followed with was revoked.\n"
+                "`deis login` makes a new one."
+            )
         if end.reason == "bad":
             return BadArgument(end.detail or "the logger cannot read what was asked for")
         return TailEnded(f"the log of {app} ends here: {end.detail or end.reason}.")

@@ -42,8 +42,8 @@ class Tickets:
         self._lease: Lease | None = None
         self._shared_until = 0.0
 
-    async def issue(self, app: App, user: User) -> Issued:
-        """One more; raises `Throttled` where the user had too many."""
+    async def issue(self, app: App, user: User, token: str) -> Issued:
+        """One more, for who showed the token of this hash; raises `Throttled` where the user had too many."""
         key, at = mark(user.username), self._clock()
         if (wait := self._given.wait(key, at)) > 0:
             raise Throttled(wait)
@@ -55,6 +55,7 @@ class Tickets:
             app_uuid=app.uuid,
             username=user.username,
             admin=user.is_superuser,
+            token=token,
             created=created,
         )
         sha256 = hashlib.sha256(text.encode("ascii")).hexdigest()

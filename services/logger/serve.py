@@ -83,6 +83,7 @@ async def keep_lines(daemon: Daemon, settings: LoggerSettings, store: Store) -> 
             mirror_loggers=members.run(),
             hold_the_lease=session.run(),
             mirror_users=tails.users.run(),
+            mirror_tokens=tails.tokens.run(),
             **syslog,
             **drains,
         )

@@ -1,4 +1,4 @@
-"""Why a tail ends, and which ones must: by the records of its app, its reader and the loggers.
+"""Why a tail ends, and which ones must: by the records of its app, its reader, their token and the loggers.
 
 What a mirror does not have is a verdict only where the mirror is sure: complete, current, and not behind the record as
 it was when the reader came.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from libs.keyspace.records import App, MeshMember, Ticket, User
+from libs.keyspace.records import App, MeshMember, Ticket, Token, User
 from libs.loglines.sharing import logger_of
 from libs.store.mirror import Mirror
 
@@ -51,13 +51,23 @@ class Right:
     ticket: Ticket
     app: int = 0
     user: int = 0
+    token: int = 0
 
 
 class Verdicts:
     """Judges rights as seen by the logger `id_`."""
 
-    def __init__(self, id_: str, *, apps: Mirror[App], users: Mirror[User], loggers: Mirror[MeshMember]) -> None:
+    def __init__(
+        self,
+        id_: str,
+        *,
+        apps: Mirror[App],
+        users: Mirror[User],
+        tokens: Mirror[Token],
+        loggers: Mirror[MeshMember],
+    ) -> None:
         self._id = id_
+        self._tokens = tokens
         self._apps = apps
         self._users = users
         self._loggers = loggers
@@ -73,6 +83,8 @@ class Verdicts:
                 return _forbidden(ticket)
             if _sure(self._users, right.user) and not may(self._users.get(ticket.username), app, ticket):
                 return _forbidden(ticket)
+        if ticket.token and _sure(self._tokens, right.token) and self._tokens.get(ticket.token) is None:
+            return _revoked(ticket)
         return self.moved(ticket)
 
     def moved(self, ticket: Ticket) -> End | None:
@@ -99,6 +111,10 @@ def may(user: User | None, app: App, ticket: Ticket) -> bool:
 
 def _forbidden(ticket: Ticket) -> End:
     return End("forbidden", f"{ticket.username} may not read the log of {ticket.app} any more", 1008)
+
+
+def _revoked(ticket: Ticket) -> End:
+    return End("revoked", f"the token by which {ticket.username} followed {ticket.app} was revoked", 1008)
 
 
 def _sure(mirror: Mirror[Any], revision: int = 0) -> bool:

@@ -38,9 +38,10 @@ class Tickets:
         self._tickets = Shelf(store, keys.tickets)
         self._apps = Shelf(store, keys.apps)
         self._users = Shelf(store, keys.users)
+        self._tokens = Shelf(store, keys.tokens)
 
     async def look(self, text: str) -> Shown:
-        """The right that a ticket would give, by the records of its app and its user as they are now."""
+        """The right that a ticket would give, by the records of its app, its user and their token as they are now."""
         if not _TICKET.fullmatch(text):
             raise NoTicket
         digest = sha256(text.encode()).hexdigest()
@@ -57,7 +58,12 @@ class Tickets:
             raise NoTicket
         if user is None or not may(user.document, app.document, ticket):
             raise NoTicket
-        return Shown(digest, stored.revision, Right(ticket, app.revision, user.revision))
+        token = await self._tokens.get(ticket.token) if ticket.token else None
+        if ticket.token and token is None:
+            raise NoTicket
+        return Shown(
+            digest, stored.revision, Right(ticket, app.revision, user.revision, token.revision if token else 0)
+        )
 
     async def use(self, shown: Shown) -> None:
         """Delete it: of all who come with the same one, at whichever logger, one succeeds."""

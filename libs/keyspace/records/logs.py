@@ -54,4 +54,5 @@ class Ticket(Document):
     app_uuid: str
     username: str
     admin: bool = False  # the right is a superuser's: it does not depend on the app's owner and collaborators
+    token: str = ""  # the key of the token by which it was asked for: the right ends with that; empty: by none
     created: datetime

@@ -18,6 +18,7 @@ from services.controller import shapes
 from services.controller.controller import Call, Controller, Resource, Route
 from services.controller.errors import BadRequest, LogsUnavailable, TailsUnavailable
 from services.controller.log_tickets import Tickets
+from services.controller.tokens import hash_of, token_in
 
 DEFAULT_LINES = "1000"
 GARBAGE_LINES = "100"  # what v1's logger made of a number that is none
@@ -65,7 +66,8 @@ class LogsResource(Resource):
         """A ticket for the logger that keeps the app's lines, and where that is followed."""
         app = self._c.app(call)
         logger = self._follows(app)
-        ticket = await self._tickets.issue(app, call.user)
+        token = token_in(call.request.headers.get("Authorization"))
+        ticket = await self._tickets.issue(app, call.user, hash_of(token) if token else "")
         return as_json(
             {
                 "url": str(_tail_at(call.request.url, logger.id)),

@@ -45,6 +45,7 @@ async def test_a_ticket_names_the_tail_at_the_host_that_was_asked(api: Api, admi
     assert expires == (ticket.created + timedelta(seconds=30)).replace(microsecond=0)
     assert (ticket.kind, ticket.app, ticket.app_uuid) == ("logs", "hello", app_of(api).uuid)
     assert (ticket.username, ticket.admin) == ("admin", True)
+    assert ticket.token == sha256(admin.token.encode("ascii")).hexdigest()
 
 
 async def test_the_tickets_own_text_is_not_in_the_store(api: Api, admin: Client, app: str) -> None:
@@ -143,10 +144,10 @@ async def test_tickets_of_some_seconds_share_a_lease_that_outlives_each(api: Api
     hands, clock = Hands(), [1000.0]
     tickets = Tickets(hands, api.controller.keyspace, lambda: clock[0])  # type: ignore[arg-type]
     for _ in range(5):
-        await tickets.issue(app_of(api), someone)
+        await tickets.issue(app_of(api), someone, "5a17")
         clock[0] += TOGETHER / 5
     assert hands.leases == [LIVES + TOGETHER]
-    await tickets.issue(app_of(api), someone)
+    await tickets.issue(app_of(api), someone, "5a17")
     assert len(hands.leases) == 2
     assert len((await hands.store.list(api.controller.keyspace.tickets.under())).entries) == 6
 
@@ -155,11 +156,11 @@ async def test_a_lease_that_ended_early_is_replaced(api: Api, app: str, someone:
     assert app
     store = MemoryStore()
     tickets = Tickets(store, api.controller.keyspace, lambda: 0.0)
-    await tickets.issue(app_of(api), someone)
+    await tickets.issue(app_of(api), someone, "5a17")
     assert tickets._lease is not None
     await tickets._lease.revoke()
     assert (await store.list(api.controller.keyspace.tickets.under())).entries == ()
-    await tickets.issue(app_of(api), someone)
+    await tickets.issue(app_of(api), someone, "5a17")
     assert len((await store.list(api.controller.keyspace.tickets.under())).entries) == 1
 
 
@@ -168,9 +169,9 @@ async def test_who_had_too_many_is_told_when_there_is_one_more(api: Api, app: st
     clock = [0.0]
     tickets = Tickets(MemoryStore(), api.controller.keyspace, lambda: clock[0])
     for _ in range(OF_USER[0]):
-        await tickets.issue(app_of(api), someone)
+        await tickets.issue(app_of(api), someone, "5a17")
     with pytest.raises(Throttled) as refused:
-        await tickets.issue(app_of(api), someone)
+        await tickets.issue(app_of(api), someone, "5a17")
     assert refused.value.seconds == 1
     clock[0] += OF_USER[1]
-    await tickets.issue(app_of(api), someone)
+    await tickets.issue(app_of(api), someone, "5a17")

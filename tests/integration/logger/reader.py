@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 from libs.daemon import Settings
 from libs.engine.drivers.memory import MemoryEngine
 from libs.keyspace.document import now
-from libs.keyspace.records import App, Ticket, User
+from libs.keyspace.records import App, Ticket, Token, User
 from libs.loglines.tail import (
     PROTOCOL,
     TICKET,
@@ -119,6 +119,11 @@ class Reader:
         return [event for event in self.events if isinstance(event, Missed)]
 
 
+def token_of(username: str) -> str:
+    """The key of a user's token."""
+    return hashlib.sha256(username.encode()).hexdigest()
+
+
 class TailWorld(World[MemoryEngine]):
     """Its records are in a real etcd; ann owns the app `shop`, bob is its collaborator."""
 
@@ -132,6 +137,7 @@ class TailWorld(World[MemoryEngine]):
         self.ends = Shelf(etcd, KEYS.log_ends)
         self.apps = Shelf(etcd, KEYS.apps)
         self.users = Shelf(etcd, KEYS.users)
+        self.tokens = Shelf(etcd, KEYS.tokens)
         self.tickets = Shelf(etcd, KEYS.tickets)
         self.mesh = Shelf(etcd, KEYS.mesh)
 
@@ -140,6 +146,7 @@ class TailWorld(World[MemoryEngine]):
         for name in ("ann", "bob", "root"):
             user = User(username=name, password="!", date_joined=now(), is_superuser=name == "root")
             await self.users.create(user, name)
+            await self.tokens.create(Token(username=name, created=now()), token_of(name))
         await self.make_app()
 
     async def make_app(self, name: str = "shop") -> None:
@@ -154,7 +161,15 @@ class TailWorld(World[MemoryEngine]):
         """As the controller issues one."""
         text = secrets.token_urlsafe(32)
         admin = username == "root"
-        ticket = Ticket(kind="logs", app=app, app_uuid=f"uuid-{app}", username=username, admin=admin, created=now())
+        ticket = Ticket(
+            kind="logs",
+            app=app,
+            app_uuid=f"uuid-{app}",
+            username=username,
+            admin=admin,
+            token=token_of(username),
+            created=now(),
+        )
         lease = await self.etcd.lease(30)
         await self.tickets.create(ticket, hashlib.sha256(text.encode()).hexdigest(), lease=lease)
         return text

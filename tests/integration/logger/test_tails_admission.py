@@ -20,7 +20,7 @@ from libs.loglines.tail import begin
 from libs.store.opening import open_driver
 from services.logger import tail as tails
 from services.logger.tickets import NoTicket, Shown, Tickets
-from tests.integration.logger.reader import TailWorld, tail_world
+from tests.integration.logger.reader import TailWorld, tail_world, token_of
 from tests.integration.logger.world import KEYS, NODE, numbers
 from tests.support.etcd import EtcdServer
 from tests.support.waiting import eventually
@@ -238,6 +238,23 @@ async def test_a_tail_ends_with_its_readers_account(world: TailWorld) -> None:
         assert await deleted.ends() == ("forbidden", 1008)
         await world.users.update(lambda user: user.changed(is_active=False), "bob")
         assert await cancelled.ends() == ("forbidden", 1008)
+
+
+async def test_a_tail_ends_with_the_token_that_it_was_asked_for_by_and_no_other_does(world: TailWorld) -> None:
+    async with (
+        world.logger() as logger,
+        world.tail(ticket=await world.ticket("ann")) as revoked,
+        world.tail(ticket=await world.ticket("bob")) as other,
+    ):
+        await revoked.live()
+        await other.live()
+        late = await world.ticket("ann")
+        await world.tokens.delete(token_of("ann"))
+        assert await revoked.ends() == ("revoked", 1008)
+        assert await refused(world, late) == (401, None)
+        assert len(other.events) == 2
+        ends = {"reason": "revoked"}
+        assert logger.registry.get_sample_value("deis_logger_tail_ends_total", ends) == 1
 
 
 async def test_a_logger_that_stops_tells_its_readers_first(world: TailWorld) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from libs.daemon.supervision import supervise
 from libs.keyspace import Collection, Keyspace
-from libs.keyspace.records import App, MeshMember, Ticket, User
+from libs.keyspace.records import App, MeshMember, Ticket, Token, User
 from libs.loglines.sharing import logger_of
 from libs.store.drivers.memory import MemoryStore
 from libs.store.mirror import Mirror
@@ -24,19 +24,21 @@ THEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Scene:
-    """A store with an app of ann's, bob its collaborator, root a superuser, and the logger n1."""
+    """A store with an app of ann's, bob its collaborator, root a superuser, a token of each, and the logger n1."""
 
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.apps, self.users = Shelf(self.store, KEYS.apps), Shelf(self.store, KEYS.users)
+        self.tokens = Shelf(self.store, KEYS.tokens)
         self.mesh = Shelf(self.store, KEYS.mesh)
         self.mirrors = (
             Mirror(self.store, KEYS.apps),
             Mirror(self.store, KEYS.users),
+            Mirror(self.store, KEYS.tokens),
             Mirror(self.store, KEYS.mesh, "logger"),
         )
-        apps, users, loggers = self.mirrors
-        self.verdicts = Verdicts("n1", apps=apps, users=users, loggers=loggers)
+        apps, users, tokens, loggers = self.mirrors
+        self.verdicts = Verdicts("n1", apps=apps, users=users, tokens=tokens, loggers=loggers)
 
     async def settle(self) -> None:
         await self.apps.put(
@@ -44,6 +46,7 @@ class Scene:
         )
         for name in ("ann", "bob", "root"):
             await self.join(name, THEN)
+            await self.tokens.put(Token(username=name, created=THEN), f"token-{name}")
         await self.announce("n1")
 
     async def join(self, name: str, joined: datetime, **fields: bool) -> None:
@@ -59,7 +62,7 @@ class Scene:
         """Wait until the mirrors are as the store is."""
 
         async def same() -> bool:
-            collections: tuple[Collection[Any], ...] = (KEYS.apps, KEYS.users, KEYS.mesh)
+            collections: tuple[Collection[Any], ...] = (KEYS.apps, KEYS.users, KEYS.tokens, KEYS.mesh)
             mirrors: tuple[Mirror[Any], ...] = self.mirrors
             for mirror, collection in zip(mirrors, collections, strict=True):
                 listing = await self.store.list(collection.path + "/")
@@ -73,6 +76,8 @@ class Scene:
 
         await eventually(same, what="mirrors as the store is")
 
+    by_none = ""  # whose tickets hang on no token
+
     def reason(self, username: str, **fields: int) -> str | None:
         ticket = Ticket(
             kind="logs",
@@ -80,6 +85,7 @@ class Scene:
             app_uuid="u1",
             username=username,
             admin=username == "root",
+            token="" if username == self.by_none else f"token-{username}",
             created=THEN + timedelta(hours=1),
         )
         end = self.verdicts.on(Right(ticket, **fields))
@@ -102,8 +108,8 @@ async def scene() -> AsyncIterator[Scene]:
 async def watched() -> AsyncIterator[Scene]:
     scene = Scene()
     await scene.settle()
-    apps, users, loggers = scene.mirrors
-    async with supervise(apps=apps.run(), users=users.run(), loggers=loggers.run()):
+    apps, users, tokens, loggers = scene.mirrors
+    async with supervise(apps=apps.run(), users=users.run(), tokens=tokens.run(), loggers=loggers.run()):
         await scene.seen()
         yield scene
 
@@ -171,8 +177,23 @@ async def test_one_who_is_no_superuser_any_more_reads_on_only_as_a_collaborator(
     assert scene.reason("root") is None
 
 
+async def test_a_token_that_was_revoked_takes_the_tails_with_it_that_were_asked_for_by_it(scene: Scene) -> None:
+    await scene.tokens.delete("token-ann")
+    await scene.seen()
+    assert scene.all() == {"ann": "revoked", "bob": None, "root": None}
+    assert scene.reason("ann", token=scene.mirrors[2].revision + 100) is None
+    scene.by_none = "ann"
+    assert scene.all() == NONE
+
+
+async def test_a_token_whose_use_is_written_is_still_the_same(scene: Scene) -> None:
+    await scene.tokens.update(lambda token: token.changed(used=THEN), "token-ann")
+    await scene.seen()
+    assert scene.all() == NONE
+
+
 async def test_a_tail_moves_to_the_logger_that_keeps_its_app(scene: Scene) -> None:
-    own = scene.mirrors[2].get("logger", "n1")
+    own = scene.mirrors[3].get("logger", "n1")
     assert own is not None
     for n in range(100):
         other = MeshMember(service="logger", id=f"other{n}", node="n", url="http://x", started=THEN)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from libs.keyspace import Keyspace
-from libs.keyspace.records import App, Ticket, User
+from libs.keyspace.records import App, Ticket, Token, User
 from libs.store import Shelf, StoreUnavailable
 from libs.store.drivers.memory import MemoryStore
 from services.logger.tickets import NoTicket, Tickets
@@ -91,6 +91,15 @@ async def test_a_value_that_is_no_record_is_no_ticket(store: MemoryStore) -> Non
 async def test_a_right_that_has_ended_meanwhile_is_none(store: MemoryStore, fields: dict[str, str]) -> None:
     await Shelf(store, KEYS.users).put(User(username="eve", password="!", date_joined=THEN), "eve")
     text = await issued(store, **fields)
+    with pytest.raises(NoTicket):
+        await Tickets(store, KEYS).look(text)
+
+
+async def test_a_ticket_is_no_better_than_the_token_by_which_it_was_asked_for(store: MemoryStore) -> None:
+    revision = await Shelf(store, KEYS.tokens).put(Token(username="ann", created=THEN), "5a17")
+    text = await issued(store, token="5a17")
+    assert (await Tickets(store, KEYS).look(text)).right.token == revision
+    await Shelf(store, KEYS.tokens).delete("5a17")
     with pytest.raises(NoTicket):
         await Tickets(store, KEYS).look(text)
 
