@@ -12,6 +12,8 @@ from tests.integration.logger.world import World, numbers
 from tests.support.dockerd import Dockerd, free_subnet
 from tests.support.waiting import eventually
 
+MOST_IN_HAND = 2000  # lines that the engine takes from a container at once, 16 KiB
+
 
 @asynccontextmanager
 async def a_world(dockerd: Dockerd, home: Path) -> AsyncIterator[World[DockerEngine]]:
@@ -102,4 +104,15 @@ async def test_agent_logger_and_engine_killed_in_turn_cost_and_double_no_line(
                 own_docker_engine.start()
                 await eventually(lambda: more_than(1000))
         async with world.agent(), world.logger():
-            await world.has(numbers(0, 4000))
+
+            async def the_last_is_there() -> bool:
+                return (await world.lines())[-1:] == numbers(3999, 4000)
+
+            await eventually(the_last_is_there)
+            before, after = "\n".join(await world.lines()).split("\nlines may be missing: ")
+        assert "container engine stopped and began again" in after
+        first, second = before.splitlines(), after.splitlines()[1:]
+        assert first == numbers(0, len(first))
+        # What the engine held when it was killed may be lost, and that was told.
+        assert second == numbers(4000 - len(second), 4000)
+        assert len(first) + len(second) > 4000 - MOST_IN_HAND
