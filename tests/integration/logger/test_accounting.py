@@ -240,4 +240,5 @@ async def test_every_line_is_kept_once_or_told_missing_whoever_is_killed(
         assert wrong == {}, f"seed {SEED}, killed {killed}"
         assert all(len(one.numbers["out"]) > 100 for one in accounts.values())
         # What an engine took and had not stored when it died is nowhere, so each death is told, lost lines or not.
-        assert all(bool(one.gaps) >= ("dockerd" in killed) for one in accounts.values())
+        told = {app for app, one in accounts.items() if one.gaps}
+        assert "dockerd" not in killed or told >= names.keys() - {"rotated"}, f"seed {SEED}, killed {killed}"
