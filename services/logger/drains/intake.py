@@ -81,10 +81,12 @@ class Intake:
         after = start.cursor(uuid, self._buffer.places)
         reached: dict[str, Place] = {}
         begins = self._begins[uuid] = asyncio.Event()
+        now = start.first
         try:
             while True:
-                await self._read((name, uuid), start, after, reached)
+                await self._read((name, uuid), now, after, reached)
                 await begins.wait()
+                now = start
                 # What waits for the receiver is not taken again, should the agents fill the new ring with it.
                 before = start.cursor(uuid, self._buffer.places)
                 after = Cursor("", {**(before.sources if before else {}), **reached})

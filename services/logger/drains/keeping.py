@@ -21,6 +21,7 @@ from services.logger.drains.resuming import Start, start_of
 LOOK_SECONDS = 5.0  # between two looks if nothing changes
 MOST_WRITES = 32  # states at a look
 LAST_WORDS_SECONDS = 2.0
+FILLING_SECONDS = 60.0  # after our start, in which agents may fill the rings with history again
 
 log = structlog.get_logger("logger")
 
@@ -93,6 +94,7 @@ class Keeping:
         self._begin = begin
         self._running: dict[str, Running] = {}
         self._changed = asyncio.Event()
+        self._began: float | None = None  # the clock's time of the first look
         for mirror in (mirrors.drains, mirrors.loggers):
             mirror.on_change(self._moved)
 
@@ -138,6 +140,9 @@ class Keeping:
         return {id_: running.course.state() for id_, running in self._running.items()}
 
     def _look(self, group: asyncio.TaskGroup) -> None:
+        clock = asyncio.get_running_loop().time()
+        self._began = clock if self._began is None else self._began
+        filled = clock - self._began >= FILLING_SECONDS
         members = [member for _, member in self._mirrors.loggers.items()]
         want = wanted(self._mirrors.drains.items(), members, self._names(), self._own)
         for id_ in self._running.keys() - want.keys():
@@ -147,14 +152,14 @@ class Keeping:
             if running is not None and running.apps == apps:
                 continue
             states = {parts[1]: state for parts, state in self._mirrors.states.items(id_)}
-            start = start_of(drain, states.pop(self._own, None), list(states.values()))
+            start = start_of(drain, states.pop(self._own, None), list(states.values()), filled=filled)
             if running is None:
                 course = self._begin(drain, start)
                 task = group.create_task(course.run(), name=f"drain {id_}")
                 running = self._running[id_] = Running(course, task)
                 course.follow(apps)
             else:  # rings that began since, or apps that another logger kept: all of theirs is news
-                running.course.follow(apps, replace(start, fresh=False))
+                running.course.follow(apps, replace(start, fresh=False, live=False))
             running.apps = dict(apps)
 
     def _end(self, group: asyncio.TaskGroup, id_: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +19,7 @@ from libs.loglines.token import header, internal_token
 from libs.store.mirror import Mirror
 from libs.vault import Vault
 from libs.vault.keyfile import new_key, write_keys
+from services.logger.drains import keeping
 from tests.integration.logger.drained import KEYS, Logger, Receiver, a_drain, numbers_of
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
@@ -112,6 +114,21 @@ async def test_a_restarted_logger_goes_on_behind_what_was_delivered(logger: Logg
             state = await logger.state("one", lambda state: state.sent == 150)
     assert numbers_of(receiver.messages) == list(range(150))
     assert state.dropped == 0
+
+
+async def test_a_new_drain_takes_the_lines_of_a_node_whose_clock_is_years_behind(
+    logger: Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "FILLING_SECONDS", 0.0)
+    receiver = Receiver()
+    drain = a_drain(f"syslog://127.0.0.1:{receiver.port}").changed(created=datetime(2040, 1, 1, tzinfo=UTC))
+    async with receiver.listening(), logger.running():
+        await say(logger, 0, 50)
+        await add(logger, drain, "uuid-shop")
+        await logger.state("one", lambda _: True)
+        await say(logger, 50, 30)
+        await logger.state("one", lambda state: state.sent == 30)
+    assert numbers_of(receiver.messages) == list(range(50, 80))
 
 
 async def test_another_logger_that_takes_an_app_over_goes_on_behind_the_first(logger: Logger) -> None:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from libs.keyspace.document import now
 from libs.keyspace.records import Drain
 from libs.loglines import Frame, Header, Kind, encode, nanoseconds
@@ -22,6 +24,7 @@ class App:
 
     def __init__(self, archive: Archive, name: str, *, behind: int = 0) -> None:
         self.archive, self.name, self.said, self.behind = archive, name, 0, behind
+        self.instance = f"i-{name}"
 
     def block(self, count: int, *, size: int = 0) -> bytes:
         at = nanoseconds(now()) - self.behind * 1_000_000_000
@@ -36,7 +39,7 @@ class App:
             app=self.name,
             app_uuid=f"u-{self.name}",
             process="web.1",
-            instance=f"i-{self.name}",
+            instance=self.instance,
             release=1,
             reading="r",
             first=self.said,
@@ -48,13 +51,18 @@ class App:
         self.archive.take(Frame(header, block))
 
 
+def beginning(*, filled: bool = False) -> Start:
+    """Where a new drain begins."""
+    drain = Drain(id="d", app="one", owner="ann", url="syslog://h:1", token="t", created=now())
+    return start_of(drain, None, [], filled=filled)
+
+
 @asynccontextmanager
 async def taking(
     archive: Archive, buffer: Buffer, start: Start | None = None, select: Selection | None = None
 ) -> AsyncIterator[None]:
     """A drain of the app `one`, a new one by itself, while the body runs."""
-    drain = Drain(id="d", app="one", owner="ann", url="syslog://h:1", token="t", created=now())
-    intake = Intake(archive, buffer, start or start_of(drain, None, []), lambda: None, select or Selection())
+    intake = Intake(archive, buffer, start or beginning(), lambda: None, select or Selection())
     archive.on_ring(lambda _, uuid: intake.ring_began(uuid))
     intake.follow({"u-one": "one"})
     async with asyncio.TaskGroup() as group:
@@ -121,3 +129,50 @@ async def test_a_ring_that_goes_before_it_was_read_is_told_as_lost() -> None:
         archive.forget("u-one")
         await eventually(lambda: buffer.losses.is_due(0.0))
         assert b"an unknown number of messages" in buffer.losses.tell(0.0)
+
+
+@pytest.mark.parametrize("behind", [-3600, 0, 3600])
+async def test_a_new_drain_takes_what_comes_whatever_a_nodes_clock_says_and_nothing_else(behind: int) -> None:
+    archive, buffer = Archive(Bounds()), Buffer(size=1 << 20, age=900.0)
+    one = App(archive, "one", behind=behind)
+    one.say(3)
+    async with taking(archive, buffer, beginning(filled=True)):
+        one.say(4)
+        new = App(archive, "one", behind=behind)
+        new.instance = "i-new"
+        new.say(2)
+        await eventually(lambda: buffer.lines == 6)
+        assert texts(buffer) == [3, 4, 5, 6, 0, 1]
+
+
+@pytest.mark.parametrize(("behind", "taken"), [(3600, []), (-3600, [0, 1, 2])])
+async def test_of_history_that_is_filled_in_again_a_new_drain_takes_what_says_that_it_is_later(
+    behind: int, taken: list[int]
+) -> None:
+    archive, buffer = Archive(Bounds()), Buffer(size=1 << 20, age=900.0)
+    history, late = App(archive, "one", behind=behind), App(archive, "one")
+    late.instance = "i-late"
+    async with taking(archive, buffer, beginning()):
+        history.say(3)
+        late.say(1)
+        await eventually(lambda: buffer.lines == len(taken) + 1)
+        assert texts(buffer) == [*taken, 0]
+
+
+async def test_a_ring_that_is_filled_again_gives_a_new_drain_no_history_of_others() -> None:
+    archive, buffer = Archive(Bounds()), Buffer(size=1 << 20, age=900.0)
+    one, old, unheard = (App(archive, "one", behind=behind) for behind in (0, 60, 60))
+    old.instance, unheard.instance = "i-old", "i-unheard"
+    before, first = old.block(5), one.block(1)
+    old.put(before)
+    async with taking(archive, buffer, beginning(filled=True)):
+        one.put(first)
+        await eventually(lambda: buffer.lines == 1)
+        archive.forget("u-one")
+        old.said = one.said = 0
+        old.put(before)
+        unheard.say(7)
+        one.put(first)
+        one.say(1)
+        await eventually(lambda: buffer.lines == 2)
+        assert texts(buffer) == [0, 1]

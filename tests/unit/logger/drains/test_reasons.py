@@ -77,6 +77,7 @@ async def test_names_that_nobody_answers_for_hold_no_other_drain_up(
     finally:
         silent.answer.set()
         server.close()
+        await eventually(lambda: not terms.names._under_way)
 
 
 async def test_an_apps_silent_names_take_its_own_share_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
