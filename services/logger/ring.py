@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from heapq import heappop, heappush, heapreplace
 from typing import NamedTuple, Protocol
 
 from libs.loglines import BadBlock, Frame, Kind, check_block, encode
@@ -12,7 +13,7 @@ from services.logger.feed_place import NO_TIME, Place, behind
 from services.logger.run import Run
 
 LOT = 64  # lines let go of at once from one source while others have some as well
-SOURCES = 256  # instances of an app; beyond them, those without a line are forgotten
+SOURCES = 256  # instances of an app; beyond them, one is forgotten once it has no line
 SOURCE_WEIGHT = 1024  # bytes that a source takes beside its lines, about
 RING_WEIGHT = 2048  # bytes that a ring takes beside its sources, about
 
@@ -85,7 +86,10 @@ class Ring:
         self._number = base
         self._most_lines = lines
         self._most_bytes = size
-        self._sources: dict[str, Source] = {}  # the one that was written longest ago first
+        self._sources: dict[str, Source] = {}
+        # Those with lines, by the time of the oldest: a heap, so that what goes first is found among however many.
+        self._holders: list[tuple[int, int, Source]] = []
+        self._silent: dict[str, Source] = {}  # those without a line; the one that lost its last longest ago first
 
     def source(self, instance: str) -> Source | None:
         """What is known of an instance."""
@@ -101,7 +105,7 @@ class Ring:
         lines, first = header.lines, header.first
         if check_block(block) != lines:
             raise BadBlock(f"the block has {block.count(10)} lines and its header says {lines}")
-        source = self._at_end(header.instance, header.process, header.release)
+        source = self._source(header.instance, header.process, header.release)
         if source.reading != header.reading:
             source.reading, source.next = header.reading, first
         doubles = missing = 0
@@ -119,7 +123,7 @@ class Ring:
 
     def say(self, at: int, text: str) -> None:
         """Store a line of the platform's own."""
-        source = self._at_end("", "deis", 0)
+        source = self._source("", "deis", 0)
         self._append(source, encode(at, Kind.PLATFORM, text.encode("utf-8", "replace")), 1)
 
     def trim(self) -> int:
@@ -135,18 +139,35 @@ class Ring:
     def drop(self, count: int) -> int:
         """Let go of the `count` oldest lines (to within a few where sources alternate); returns how many went."""
         gone = 0
-        holders = [source for source in self._sources.values() if source.run.lines]
+        holders = self._holders
         while gone < count and holders:
-            oldest = min(holders, key=lambda source: source.run.first_time()) if len(holders) > 1 else holders[0]
+            oldest = holders[0][2]
             lot = min(count - gone, LOT) if len(holders) > 1 else count - gone
             lines, size = oldest.run.drop(lot)
             gone += lines
             self.lines -= lines
             self.size -= size
             self.weight -= size
-            if not oldest.run.lines:
-                holders.remove(oldest)
+            if oldest.run.lines:
+                heapreplace(holders, (oldest.run.first_time(), oldest.born, oldest))
+            else:
+                heappop(holders)
+                self._silent[oldest.instance] = oldest
+                self.forget_silent(SOURCES)
         return gone
+
+    def forget_silent(self, most: int = 0) -> None:
+        """While more than `most` instances are known, forget those without a line.
+
+        Should one still live, its agent sends some history again one day, which is older than what is kept.
+        """
+        while self._silent and len(self._sources) > most:
+            instance = next(iter(self._silent))
+            source = self._silent.pop(instance)
+            del self._sources[instance]
+            self.weight -= SOURCE_WEIGHT
+            for listener in self.listeners.values():
+                listener.forgot(source)
 
     def close(self) -> None:
         """The ring is no more: whoever reads it is told."""
@@ -154,35 +175,23 @@ class Ring:
             listener.gone()
         self.listeners.clear()
 
-    def _at_end(self, instance: str, process: str, release: int) -> Source:
-        """The instance's source, made if it is new, as the one written last."""
-        source = self._sources.pop(instance, None)
+    def _source(self, instance: str, process: str, release: int) -> Source:
+        """The instance's source, made if it is new."""
+        source = self._sources.get(instance)
         if source is None:
-            if len(self._sources) >= SOURCES:
-                self._forget_one()
-            source = Source(instance, process, release, born=self._number, end=self._number)
+            self.forget_silent(SOURCES - 1)
+            source = self._sources[instance] = Source(instance, process, release, self._number, end=self._number)
             self.weight += SOURCE_WEIGHT
-        self._sources[instance] = source
         return source
-
-    def _forget_one(self) -> None:
-        """Forget the instance without lines that was written longest ago, if there is one.
-
-        Should it still live, its agent sends some history again one day, which is older than what is kept.
-        """
-        for instance, source in self._sources.items():
-            if not source.run.lines:
-                del self._sources[instance]
-                self.weight -= SOURCE_WEIGHT
-                for listener in self.listeners.values():
-                    listener.forgot(source)
-                return
 
     def _append(self, source: Source, block: bytes, lines: int) -> None:
         for listener in self.listeners.values():
             listener.offer(source, block, lines)
         source.end += lines
         source.latest, source.nth = behind(source.latest, source.nth, block, lines)
+        if not source.run.lines:
+            self._silent.pop(source.instance, None)
+            heappush(self._holders, (int(block[:16], 16), source.born, source))
         source.run.append(block, lines)
         size = len(block)
         self._number += lines

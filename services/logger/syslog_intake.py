@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -23,7 +23,7 @@ APPS = 4096  # whose speakers are remembered
 
 UuidOf = Callable[[str], str | None]
 Keeps = Callable[[str], bool]
-Lots = dict[tuple[bytes, bytes, bytes], list[bytes]]  # stored lines, by what their heads say of the speaker
+Named = tuple[bytes, bytes, bytes]  # what a head says of the speaker: the app, the process, the structured data
 
 
 @dataclass(slots=True)
@@ -41,6 +41,19 @@ class Counts:
     turned_away: int = 0  # senders for whom there was no room
 
 
+@dataclass(slots=True)
+class Lot:
+    """Lines of one chunk that have one speaker, as they are stored; where none is: what becomes of the lines."""
+
+    who: Speaker | None
+    uuid: str = ""
+    fate: str = "stored"
+    lines: list[bytes] = field(default_factory=list)
+
+
+Lots = dict[tuple[str, str], Lot]  # by app uuid and source; those that are not stored by their fate
+
+
 class Intake:
     """Takes what senders say. `uuid_of` tells an app's uuid, `keeps` whether this logger has an app (by its uuid)."""
 
@@ -50,6 +63,7 @@ class Intake:
         self._uuid_of = uuid_of
         self._keeps = keeps
         self._speakers: dict[str, set[str]] = {}  # by app uuid: the sources that they have
+        self._crowded: set[str] = set()  # apps of which no further speaker gets one in this chunk
         self._reading = secrets.token_hex(8)
 
     def take(self, split: Split) -> None:
@@ -57,6 +71,8 @@ class Intake:
         counts = self.counts
         counts.malformed += split.junk
         received = time.time_ns()
+        self._crowded.clear()
+        named: dict[Named, Lot] = {}
         lots: Lots = {}
         for index, message in enumerate(split.messages):
             head = read_head(message)
@@ -76,24 +92,28 @@ class Intake:
                 kind = kind.upper()
             stored = b"%016x%b%b\n" % (time_of(head.stamp, received), kind, text)
             key = (head.app, head.process, head.data)
-            if (lot := lots.get(key)) is None:
-                lots[key] = [stored]
+            if (lot := named.get(key)) is None:
+                lot = named[key] = self._lot(key, lots)
+            lot.lines.append(stored)
+        for lot in lots.values():
+            if lot.who is None:
+                setattr(counts, lot.fate, getattr(counts, lot.fate) + len(lot.lines))
             else:
-                lot.append(stored)
-        for (app, process, data), lines in lots.items():
-            self._store(app, process, data, lines)
+                self._store(lot.who, lot.uuid, lot.lines)
 
-    def _store(self, app: bytes, process: bytes, data: bytes, lines: list[bytes]) -> None:
-        who = speaker(app, process, data)
+    def _lot(self, key: Named, lots: Lots) -> Lot:
+        """The lot of those whose heads say this."""
+        who = speaker(*key)
         uuid = self._uuid_of(who.app) if who.app else None
         if uuid is None:
-            self.counts.unknown += len(lines)
-            return
+            return lots.setdefault(("", "unknown"), Lot(None, fate="unknown"))
         if not self._keeps(uuid):
-            self.counts.elsewhere += len(lines)
-            return
-        if not self._has_place(who, uuid):
+            return lots.setdefault(("", "elsewhere"), Lot(None, fate="elsewhere"))
+        if not self._has_place(who, uuid, lots):
             who = Speaker(who.app, OWN, f"{OWN}:{OWN}", 0)
+        return lots.setdefault((uuid, who.instance), Lot(who, uuid))
+
+    def _store(self, who: Speaker, uuid: str, lines: list[bytes]) -> None:
         known = self._archive.known(uuid, who.instance)
         block = b"".join(lines)
         header = Header.model_construct(  # made here, of parts that were looked at
@@ -110,17 +130,22 @@ class Intake:
         )
         self.counts.stored += self._archive.take(Frame(header, block)).stored
 
-    def _has_place(self, who: Speaker, uuid: str) -> bool:
-        """Whether a speaker gets a source of its own: a ring's work grows with its sources, so they are bounded."""
+    def _has_place(self, who: Speaker, uuid: str, lots: Lots) -> bool:
+        """Whether a speaker gets a source of its own: they are bounded, and whose lines are all gone makes place."""
         if len(self._speakers) > APPS:
             self._speakers.clear()
         speakers = self._speakers.setdefault(uuid, set())
-        if who.instance not in speakers and len(speakers) >= SPEAKERS:
+        if who.instance in speakers:
+            return True
+        if len(speakers) >= SPEAKERS and uuid not in self._crowded:
             ring = self._archive.ring(who.app, uuid)
-            sources = [ring.source(instance) for instance in speakers] if ring else []
-            speakers.intersection_update(source.instance for source in sources if source and source.run.lines)
-            if len(speakers) >= SPEAKERS:
-                return False
+            for instance in tuple(speakers):
+                source = ring.source(instance) if ring else None
+                if (uuid, instance) not in lots and not (source and source.run.lines):
+                    speakers.remove(instance)
+            self._crowded.add(uuid)
+        if len(speakers) >= SPEAKERS:
+            return False
         speakers.add(who.instance)
         return True
 

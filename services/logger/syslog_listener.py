@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
+from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -21,53 +18,14 @@ from services.logger.archive import Archive
 from services.logger.settings import LoggerSettings
 from services.logger.syslog_framing import Framing
 from services.logger.syslog_intake import Intake, IntakeCollector, Keeps
+from services.logger.syslog_terms import Terms
 
 PATIENCE = 60.0  # seconds that a message may take from its first byte to its last
 HANDSHAKE = 10.0  # seconds that a sender may take to show its certificate
+PIECE = 32 * 1024  # bytes that are read at once of a sender, and taken in one turn of the loop of all of them
 LOOK = 5.0  # seconds between two looks for senders that keep a message back
 
 log = structlog.get_logger("logger")
-
-
-class BadListener(ValueError):
-    """Settings by which nobody could be let in safely; the message says what would be right."""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Where it listens, and on which terms; `tls` has what is needed for it, None is plain TCP."""
-
-    host: str
-    port: int
-    senders: int
-    tls: ssl.SSLContext | None
-
-    @classmethod
-    def of(cls, settings: LoggerSettings) -> Terms | None:
-        """As the settings say; None where it is off. Raises `BadListener`."""
-        port, host = settings.logger_syslog_port, settings.logger_syslog_host
-        cert, key = settings.logger_syslog_cert_file, settings.logger_syslog_key_file
-        ca = settings.logger_syslog_ca_file
-        if port is None:
-            return None
-        if (cert is None) != (key is None):
-            raise BadListener(
-                "a syslog listener with TLS takes both DEIS_LOGGER_SYSLOG_CERT_FILE and DEIS_LOGGER_SYSLOG_KEY_FILE; "
-                f"only {'the certificate' if cert else 'the key'} is given"
-            )
-        if ca is not None and cert is None:
-            raise BadListener(
-                f"DEIS_LOGGER_SYSLOG_CA_FILE is {ca}, and client certificates are of TLS alone: "
-                "give DEIS_LOGGER_SYSLOG_CERT_FILE and DEIS_LOGGER_SYSLOG_KEY_FILE as well"
-            )
-        if not _is_loopback(host) and ca is None:
-            raise BadListener(
-                f"DEIS_LOGGER_SYSLOG_HOST is {host}: beyond the loopback, senders have to show a certificate. Give "
-                "DEIS_LOGGER_SYSLOG_CERT_FILE, DEIS_LOGGER_SYSLOG_KEY_FILE and DEIS_LOGGER_SYSLOG_CA_FILE (the "
-                "authorities that sign the senders'), or listen on 127.0.0.1"
-            )
-        tls = _context(cert, key, ca) if cert and key else None
-        return cls(host, port, settings.logger_syslog_senders, tls)
 
 
 class Listener:
@@ -78,6 +36,22 @@ class Listener:
         self.patience = patience
         self.senders: set[Sender] = set()
         self._most = senders
+        self._waiting: deque[Sender] = deque()  # those of whom something was read that is not taken yet
+
+    def read(self, sender: Sender) -> None:
+        """Something came of a sender, who has its turn to have it taken."""
+        self._waiting.append(sender)
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._take)
+
+    def _take(self) -> None:
+        """About one piece at a time: however much comes at once, and from however many, others are served between."""
+        left = PIECE
+        while self._waiting and left > 0:
+            left -= self._waiting[0].take()
+            self._waiting.popleft()
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._take)
 
     @property
     def full(self) -> bool:
@@ -140,8 +114,11 @@ async def _take(daemon: Daemon, listener: Listener, terms: Terms, apps: Mirror[A
         await asyncio.Event().wait()
 
 
-class Sender(asyncio.Protocol):
-    """One connection. `since` is when the open message began (the loop's clock), None where none is."""
+class Sender(asyncio.BufferedProtocol):
+    """One connection. `since` is when the open message began (the loop's clock), None where none is.
+
+    What was read is taken in a turn of the listener's, and no more is read before: that is its back-pressure.
+    """
 
     def __init__(self, listener: Listener) -> None:
         self.since: float | None = None
@@ -150,6 +127,8 @@ class Sender(asyncio.Protocol):
         self._framing = Framing()
         self._transport: asyncio.Transport | None = None
         self._name = ""
+        self._buffer = bytearray(PIECE)
+        self._read = 0  # bytes in it that are not taken yet
         self._clock = asyncio.get_running_loop().time
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -167,10 +146,22 @@ class Sender(asyncio.Protocol):
         counts.senders += 1
         log.info("a syslog sender came", sender=self._name)
 
-    def data_received(self, data: bytes) -> None:
-        """What came is stored before more is read: that is all the back-pressure that is needed."""
-        if self not in self._listener.senders:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the protocol's
+        """Where to put what comes."""
+        return memoryview(self._buffer)[self._read :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So much came."""
+        if self not in self._listener.senders or self._transport is None:
             return
+        if not self._read:
+            self._transport.pause_reading()
+            self._listener.read(self)
+        self._read += nbytes
+
+    def take(self) -> int:
+        """Store the messages of what came, and read on; returns how much that was."""
+        data, self._read = bytes(self._buffer[: self._read]), 0
         self._intake.counts.bytes += len(data)
         split = self._framing.feed(data)
         if not self._framing.open:
@@ -178,6 +169,9 @@ class Sender(asyncio.Protocol):
         elif split.messages or self.since is None:
             self.since = self._clock()
         self._intake.take(split)
+        if self in self._listener.senders and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+        return len(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The sender left."""
@@ -193,6 +187,8 @@ class Sender(asyncio.Protocol):
         if self not in self._listener.senders:
             return
         self._listener.senders.discard(self)
+        if self._read:
+            self.take()
         counts = self._intake.counts
         counts.senders -= 1
         counts.unfinished += self._framing.open
@@ -215,26 +211,3 @@ def _keep_alive(transport: asyncio.Transport) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 20)
-
-
-def _context(cert: Path, key: Path, ca: Path | None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(cert, key)
-    except (OSError, ssl.SSLError) as error:
-        raise BadListener(f"the certificate {cert} with the key {key} cannot be used for syslog: {error}") from error
-    if ca is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
-        try:
-            context.load_verify_locations(ca)
-        except (OSError, ssl.SSLError) as error:
-            raise BadListener(f"the authorities of syslog senders in {ca} cannot be used: {error}") from error
-    return context
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -21,7 +21,7 @@ from libs.engine.drivers.memory import MemoryEngine
 from libs.keyspace.records import App
 from libs.store.shelf import Shelf
 from services.logger.settings import LoggerSettings
-from services.logger.syslog_listener import BadListener, Terms
+from services.logger.syslog_terms import BadListener, Terms
 from tests.integration.logger.world import KEYS, World
 from tests.support.certificates import make_certificate
 from tests.support.ports import free_port

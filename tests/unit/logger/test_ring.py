@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
+from collections.abc import Callable
+from itertools import count
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +17,7 @@ from libs.loglines import BadBlock, Frame, Header, Kind, encode
 from libs.loglines.line import PREFIX
 from libs.loglines.selection import Selection
 from services.logger.newest import last_lines
-from services.logger.ring import SOURCES, Ring
+from services.logger.ring import SOURCE_WEIGHT, SOURCES, Ring
 
 TEXT = st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"."))
 ALL = Selection()
@@ -169,6 +174,71 @@ def test_many_instances_are_remembered_and_the_longest_silent_is_forgotten_first
     assert ring.source("i0") is None
     assert ring.source(f"i{SOURCES + 4}") is not None
     assert texts(ring) == [b"%d" % n for n in range(SOURCES - 5, SOURCES + 5)]
+
+
+def steps(work: Callable[[], object]) -> int:
+    """How many instructions of the interpreter a piece of work takes."""
+    counted, before = count(), sys.gettrace()
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        if event == "opcode":
+            next(counted)
+        return trace
+
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return next(counted)
+
+
+def full_of(instances: int) -> Ring:
+    """A full ring with a line of each of so many instances."""
+    ring = Ring("shop", lines=instances, size=1 << 30)
+    for n in range(instances):
+        ring.take(frame([(n, b"x")], instance=f"i{n}"))
+    return ring
+
+
+def test_what_makes_room_is_found_among_a_thousand_instances_as_soon_as_among_ten() -> None:
+    def work(ring: Ring) -> int:
+        frames = [frame([(10_000 + n, b"x")], instance=f"new{n}") for n in range(50)]
+        return steps(lambda: [(ring.take(one), ring.trim()) for one in frames])
+
+    few, many = full_of(SOURCES + 10), full_of(SOURCES + 5000)
+    assert work(many) <= work(few) * 1.1
+    assert (few.lines, many.lines) == (SOURCES + 10, SOURCES + 5000)
+    assert texts(many)[-50:] == [b"x"] * 50
+
+
+def test_a_new_instance_finds_its_place_however_many_hold_lines_that_do_not_go() -> None:
+    few, many = full_of(10), full_of(SOURCES + 5000)
+    one = frame([(10**6, b"x")], instance="new")
+    assert steps(lambda: many.take(one)) <= steps(lambda: few.take(one)) * 1.1
+
+
+def test_instances_whose_lines_are_gone_are_forgotten_down_to_the_bound() -> None:
+    ring = full_of(SOURCES * 3)
+    ring.take(frame([(10**6 + n, b"y") for n in range(SOURCES * 3)], instance="loud"))
+    ring.trim()
+    assert len(ring.sources()) == SOURCES
+    assert ring.source("loud") is not None
+    weight = ring.weight
+    ring.forget_silent()
+    assert [source.instance for source in ring.sources()] == ["loud"]
+    assert ring.weight == weight - (SOURCES - 1) * SOURCE_WEIGHT
+
+
+def test_the_oldest_lines_go_first_whoever_fell_silent_and_spoke_again_meanwhile() -> None:
+    ring = Ring("shop", lines=1000, size=1 << 30)
+    ring.take(frame([(n, b"a") for n in range(100)], instance="a"))
+    ring.take(frame([(200 + n, b"b") for n in range(100)], instance="b"))
+    assert ring.drop(100) == 100  # all of a's
+    ring.take(frame([(150, b"late"), (400, b"a")], first=100, instance="a"))
+    assert ring.drop(1) == 1
+    assert texts(ring) == [b"b"] * 100 + [b"a"]
 
 
 def test_memory_of_dropped_lines_is_given_back() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.loglines import LINE_CAP, Kind, lines_of
+from libs.loglines import LINE_CAP, Frame, Kind, lines_of
+from libs.loglines.line import PREFIX
 from libs.loglines.selection import Selection
 from services.logger.archive import Archive, Bounds
 from services.logger.newest import last_lines
+from services.logger.ring import Taken
 from services.logger.syslog_framing import Framing, Split
-from services.logger.syslog_intake import FATES, Intake
+from services.logger.syslog_intake import FATES, SPEAKERS, Intake
 
 APPS = {"shop": "u1", "blog": "u2", "far": "u3"}
 
@@ -76,6 +79,29 @@ def test_a_line_without_a_time_has_that_of_its_receipt() -> None:
     assert ring is not None
     (found,) = last_lines(ring, Selection(), 10)
     assert before <= int(found.stored[:16], 16) <= time.time_ns()
+
+
+def test_a_chunk_of_ever_new_speakers_is_a_bounded_number_of_frames_in_the_order_that_it_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    into, archive = intake()
+    taken: list[Frame] = []
+    take = archive.take
+
+    def noted(frame: Frame) -> Taken:
+        taken.append(frame)
+        return take(frame)
+
+    monkeypatch.setattr(archive, "take", noted)
+    for turn in range(3):
+        into.take(Split([b"<14>1 - - shop p%d - - %d" % (n, n) for n in range(turn * 1000, turn * 1000 + 1000)]))
+    assert len(taken) <= 3 * (SPEAKERS + 1)
+    ring = archive.ring("shop")
+    assert ring is not None
+    assert len(ring.sources()) == SPEAKERS + 1
+    shared = [found.stored[PREFIX:] for found in last_lines(ring, Selection(process="syslog"), 10_000)]
+    assert shared == [b"%d" % n for n in range(SPEAKERS, 3000)]
+    assert into.counts.stored == archive.lines() == 3000
 
 
 MESSAGE = st.one_of(
