@@ -204,22 +204,31 @@ class Archive:
     def _make_room(self) -> None:
         """While memory is short, the largest app lets go of its oldest lines; no app goes below the floor for another.
 
-        A little more than needed goes at once, so that the search for the largest is rare.
+        If that does not do, instances without a line are forgotten, and then the floor holds no more. A little more
+        than needed goes at once, so that the search for the largest is rare.
         """
         if self.weight <= self._memory:
             return
         goal = self._memory - self._memory // 64
-        for floor in (self._bounds.floor, 0):
-            # (minus size, tie-break, ring): the largest comes first
-            heap = [(-ring.size, n, ring) for n, ring in enumerate(self._rings.values()) if ring.lines > floor]
-            heapify(heap)
-            while heap and self.weight > goal:
-                _, n, largest = heap[0]
-                before = largest.weight
-                lot = max(1, largest.lines * LOT_BYTES // largest.size)
-                self.counts.evicted_by_memory += largest.drop(min(lot, largest.lines - floor))
-                self.weight += largest.weight - before
-                if largest.lines > floor:
-                    heapreplace(heap, (-largest.size, n, largest))
-                else:
-                    heappop(heap)
+        self._shrink(goal, self._bounds.floor)
+        if self.weight > goal:
+            for ring in self._rings.values():
+                before = ring.weight
+                ring.forget_silent()
+                self.weight += ring.weight - before
+            self._shrink(goal, 0)
+
+    def _shrink(self, goal: int, floor: int) -> None:
+        # (minus weight, tie-break, ring): the largest comes first
+        heap = [(-ring.weight, n, ring) for n, ring in enumerate(self._rings.values()) if ring.lines > floor]
+        heapify(heap)
+        while heap and self.weight > goal:
+            _, n, largest = heap[0]
+            before = largest.weight
+            lot = max(1, largest.lines * LOT_BYTES // largest.weight)
+            self.counts.evicted_by_memory += largest.drop(min(lot, largest.lines - floor))
+            self.weight += largest.weight - before
+            if largest.lines > floor:
+                heapreplace(heap, (-largest.weight, n, largest))
+            else:
+                heappop(heap)

@@ -54,6 +54,27 @@ def test_when_memory_is_short_the_largest_app_makes_room_and_the_small_ones_keep
     assert kept(archive, "loud") + archive.counts.evicted_by_memory == 40_000
 
 
+def test_very_many_instances_of_an_app_stay_within_the_shared_bound_and_take_no_lines_of_others() -> None:
+    archive = Archive(Bounds(memory=4 * 1024 * 1024, floor=100))
+    archive.take(frame("small", 500))
+    for n in range(6000):
+        archive.take(frame("wide", 1, first=n, instance=f"i{n}", size=10))
+        assert archive.weight <= 4 * 1024 * 1024
+    assert kept(archive, "small") == 500
+    assert kept(archive, "wide") + archive.counts.evicted_by_memory == 6000
+
+
+def test_where_all_are_at_the_floor_instances_without_lines_are_forgotten_before_it_gives_way() -> None:
+    archive = Archive(Bounds(lines=10, memory=200 * 1024, floor=10))
+    for n in range(400):
+        archive.take(frame("wide", 10, first=n * 10, instance=f"i{n}"))
+    ring = archive.ring("wide")
+    assert ring is not None
+    assert len(ring.sources()) < 256
+    assert (ring.lines, archive.counts.evicted_by_memory) == (10, 0)
+    assert archive.weight <= 200 * 1024
+
+
 def test_an_app_at_the_floor_gives_nothing_while_another_has_more() -> None:
     archive = Archive(Bounds(lines=10**6, size=1 << 30, memory=256 * 1024, floor=100))
     archive.take(frame("wide", 100, size=1500))  # more bytes than any, and no more lines than the floor
