@@ -108,8 +108,8 @@ _LENGTH = re.compile(rb"([1-9][0-9]*) ")
 class Receiver:
     """A TCP receiver that reads octet-counted frames, and can be told to hang, to close and to reset."""
 
-    def __init__(self) -> None:
-        self.port = free_port()
+    def __init__(self, port: int = 0) -> None:
+        self.port = port or free_port()
         self.messages: list[bytes] = []
         self.reading = asyncio.Event()
         self.reading.set()

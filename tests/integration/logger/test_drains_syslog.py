@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from libs.loglines import Kind
 from services.logger.drains.course import Bounds
@@ -137,6 +142,40 @@ async def test_a_receiver_that_hangs_is_left_and_all_that_it_never_read_is_sent_
     assert state.sent + state.dropped == said.next
     missing = set(range(said.next)) - set(numbers_of(receiver.messages))
     assert len(missing) <= state.dropped
+
+
+@pytest.mark.parametrize("end", ["closes", "resets"])
+async def test_a_receiver_that_talks_back_is_not_listened_to_and_its_end_is_noticed_all_the_same(end: str) -> None:
+    said, talked, kept = Said(), 0, []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal talked
+        kept.append((reader, writer))
+        with suppress(ConnectionError):
+            while True:
+                writer.write(bytes(MIB))
+                talked += 1
+                await writer.drain()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    drain = a_drain(f"syslog://127.0.0.1:{port}")
+    async with draining(drain, said) as course:
+        said.say(100)
+        await eventually(lambda: course.state().sent == 100)
+        server.close()
+        receiver = Receiver(port)
+        async with receiver.listening():
+            for _, writer in kept:
+                if end == "closes":
+                    with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as sock:
+                        sock.shutdown(socket.SHUT_RDWR)
+                writer.transport.abort()
+            said.say(100)
+            await eventually(lambda: set(numbers_of(receiver.messages)) >= set(range(100, 200)))
+            await eventually(lambda: course.state().waiting == 0)
+        assert course.state().dropped == 0
+    assert talked < 64  # what the kernels hold, and no more
 
 
 async def test_lines_that_waited_too_long_are_dropped_and_counted() -> None:

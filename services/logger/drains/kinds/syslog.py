@@ -27,6 +27,7 @@ SCHEMES = ("syslog", "syslog+tls")
 PACE = Pace(size=64 * 1024, linger=0.0)
 PORTS = {"syslog": 514, "syslog+tls": 6514}
 ESTABLISHED, CLOSE_WAIT = 1, 8  # states of TCP (linux/tcp_states.h)
+HEARD = 64 * 1024  # bytes of what a receiver says that are read, and thrown away; nothing is to be said
 DOUBTFUL = 1024 * 1024  # bytes that the receiver's kernel has and that are kept nevertheless, at most
 BELOW_TLS = 192 * 1024  # bytes that may stand between TLS and the kernel without being seen: its mark, and a batch
 
@@ -92,7 +93,7 @@ async def _connected(target: Target, host: str, port: int, terms: Terms) -> sock
 
 
 class SyslogLine(asyncio.Protocol):
-    """One connection. Whatever the receiver says is not listened to."""
+    """One connection. Whatever the receiver says is thrown away, and beyond a bound not even read."""
 
     def __init__(self, layout: Layout, terms: Terms, wake: Callable[[], None], *, tls: bool) -> None:
         self.lost = ""
@@ -103,6 +104,7 @@ class SyslogLine(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._open = asyncio.Event()
+        self._heard = 0  # bytes
         self._written = 0  # bytes
         self._ends: deque[int] = deque()  # of the batches that are not acknowledged, in bytes written
         self._doubtful: deque[tuple[float, int]] = deque()  # acknowledged ones: since when, and their size
@@ -122,6 +124,12 @@ class SyslogLine(asyncio.Protocol):
     def resume_writing(self) -> None:
         """See `asyncio.Protocol`."""
         self._open.set()
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        self._heard += len(data)
+        if self._deaf and self._transport is not None:
+            self._transport.pause_reading()
 
     def eof_received(self) -> bool:
         """The receiver closes. It has read what it acknowledged: one that has not resets (RFC 1122 §4.2.2.13)."""
@@ -149,6 +157,8 @@ class SyslogLine(asyncio.Protocol):
 
     def settled(self) -> int:
         """See `Connection`."""
+        if self._deaf and not self.lost:
+            self._ask()
         if not self.lost:
             self._look()
             due, kept = self._loop.time() - self._seconds, sum(size for _, size in self._doubtful)
@@ -165,6 +175,19 @@ class SyslogLine(asyncio.Protocol):
                 self._transport.abort()
             else:
                 self._transport.close()
+
+    @property
+    def _deaf(self) -> bool:
+        """Whether nothing is read any more, and so nobody tells of the connection's end."""
+        return self._heard > HEARD
+
+    def _ask(self) -> None:
+        """See whether the connection is still there."""
+        state = self._state()
+        if state == CLOSE_WAIT:
+            self.eof_received()
+        elif state != ESTABLISHED:
+            self._lose("the connection broke")
 
     def _look(self) -> None:
         """See which batches the receiver's kernel has."""
@@ -191,12 +214,15 @@ class SyslogLine(asyncio.Protocol):
 
     def _stands(self) -> bool:
         """Whether there was no reset: after one, the kernel's word on what is under way means nothing."""
+        return self._state() in {ESTABLISHED, CLOSE_WAIT}
+
+    def _state(self) -> int:
+        """The connection's state of TCP; 0: it has none any more."""
         sock = self._transport.get_extra_info("socket") if self._transport is not None else None
         try:
-            state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] if sock is not None else 0
+            return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] if sock is not None else 0
         except OSError:
-            return False
-        return state in {ESTABLISHED, CLOSE_WAIT}
+            return 0
 
     def _lose(self, reason: str) -> None:
         if not self.lost:
