@@ -1,0 +1,107 @@
+"""Output that nobody should print, from a real Docker Engine: each byte is kept or told missing; others are served."""
+
+from __future__ import annotations
+
+import base64
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from libs.loglines import LINE_CAP
+from tests.support.dockerd import Dockerd
+from tests.support.etcd import EtcdServer
+from tests.support.log_plant import LogPlant, a_log_plant, peak
+from tests.support.waiting import eventually
+
+MIB = 1 << 20
+NOISE = random.Random(20261123).randbytes(20 * MIB)
+PIECE = 16 * 1024  # bytes: where the engine cuts a line
+LENGTHS = (PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, LINE_CAP - 1, LINE_CAP, LINE_CAP + 1)
+LONG = 100_000_000  # bytes of the one line
+CUT = re.compile(r" \[deis: (\d+) bytes cut\]$")
+GAP = "lines may be missing"
+AGENT_BOUND, LOGGER_BOUND = 160 * MIB, 384 * MIB  # about 80 MiB of each are Python and its libraries
+pytestmark = pytest.mark.timeout(300)  # on a busy machine
+ROOM = {"logger_lines": "1000000", "logger_bytes": str(128 * MIB), "logger_memory": str(160 * MIB)}
+GOOD = "n=0; while :; do echo line $((n+=1)); usleep 10000; done"
+
+
+def script(text: str, end: str = "echo done; exec sleep 1000") -> tuple[str, ...]:
+    return ("/bin/sh", "-c", f"{text}; {end}")
+
+
+def of(length: int) -> str:
+    return f"head -c {length} /dev/zero | tr '\\0' x; echo"
+
+
+async def counted(plant: LogPlant, least: int) -> bool:
+    """Whether the well-behaved app has so many lines; none of them is missing, double or out of its order."""
+    lines = await plant.lines("good")
+    assert lines == [f"line {n}" for n in range(1, len(lines) + 1)]
+    return len(lines) >= least
+
+
+async def test_every_byte_of_a_hostile_output_is_kept_or_told_cut_or_missing(
+    docker_engine: Dockerd, etcd: EtcdServer, tmp_path: Path
+) -> None:
+    docker_engine.import_image("busybox", noise=base64.b64encode(NOISE).decode())
+    odd = [
+        b"a\0b",
+        b"\0\0\0",
+        b"",
+        b"",
+        b"\xff\xfe caf\xe9",
+        b"\xc3",
+        b"\r",
+        b"\x1b[2J\x07",
+        b"\xed\xa0\x80 \xf4\x90\x80\x80",
+    ]
+    printed = "".join(f"\\{byte:03o}" for byte in b"\n".join(odd))
+    async with a_log_plant(tmp_path, docker_engine, etcd, **ROOM) as plant:
+        await plant.run("good", script(GOOD))
+        await plant.run("odd", script(f"printf '{printed}\\n'"))
+        await plant.run("edges", script("; ".join(of(length) for length in LENGTHS)))
+        await plant.run("noise", script("base64 -d /noise; echo"))
+        await plant.run("long", script(f"head -c {LONG} /dev/zero; echo"))
+
+        assert (await plant.ended("odd"))[:-1] == [text.decode("utf-8", "replace") for text in odd]
+
+        edges = (await plant.ended("edges"))[:-1]
+        assert [len(line) for line in edges[:-1]] == list(LENGTHS[:-1])
+        assert edges[-1] == "x" * LINE_CAP + " [deis: 1 bytes cut]"
+
+        noise = (await plant.ended("noise"))[:-1]
+        assert noise == [text.decode("utf-8", "replace") for text in NOISE.split(b"\n")]
+
+        first, *more = (await plant.ended("long"))[:-1]
+        told = CUT.search(first)
+        assert told is not None
+        assert first[: told.start()] == "\0" * LINE_CAP
+        if not any(line.startswith(GAP) for line in more):
+            assert int(told[1]) >= LONG - LINE_CAP
+            assert more == []
+
+        await eventually(lambda: counted(plant, 300), what="the other app's lines")
+        assert peak(plant.agent.pid) < AGENT_BOUND
+        assert peak(plant.logger.pid) < LOGGER_BOUND
+
+
+async def test_an_app_prints_on_while_the_logger_is_dead(
+    docker_engine: Dockerd, etcd: EtcdServer, tmp_path: Path
+) -> None:
+    async with a_log_plant(tmp_path, docker_engine, etcd, **ROOM) as plant:
+        await plant.run("good", script("echo line 1"))
+        await plant.ended("good")
+        plant.logger.kill9()
+        name = await plant.run("loud", script("seq 1 200000", end="echo done"), once=True)
+
+        async def exited() -> bool:
+            seen = (await plant.engine.instances()).instances
+            return any(one.name == name and one.state == "exited" for one in seen)
+
+        await eventually(exited, within=60, what="the app is through, though nobody takes its lines")
+        plant.logger.start()
+        lines = await plant.ended("loud")
+        assert lines[:-1] == [str(n) for n in range(1, 200_001)]
