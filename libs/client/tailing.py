@@ -32,6 +32,7 @@ from libs.loglines.tail import (
     Live,
     Missed,
     Part,
+    Places,
     Ready,
     begin,
     event_of,
@@ -101,7 +102,8 @@ class Tail:
         self._client, self._wanted, self._reader = client, wanted, reader
         self._verify, self._agent = verify, agent
         self._cursor = Cursor()
-        self._stood = self._caught_up = self._lost = False
+        self._stood = self._lost = False
+        self._placed = False  # whether the cursor tells of every source that there was
         self._vain = 0  # tries since the tail was last live
 
     async def run(self) -> None:
@@ -135,7 +137,7 @@ class Tail:
                 verify=self._verify,
                 agent=self._agent,
             ) as socket:
-                known = self._cursor if self._caught_up or self._cursor.places else None
+                known = self._cursor if self._placed or self._cursor.places else None
                 await socket.say(begin(self._wanted.lines, self._wanted.select, known))
                 await self._hear(socket)
         except SocketRefused as refused:
@@ -159,10 +161,12 @@ class Tail:
             match event_of(message):
                 case Ready(boot=boot):
                     self._stand(boot)
+                case Places() as told:
+                    self._cursor, self._placed = self._cursor.at(told), True
                 case Missed() as missed:
                     self._reader.missed(missed)
                 case Live():
-                    self._caught_up, self._vain = True, 0
+                    self._placed, self._vain = True, 0
                     if self._wanted.once:
                         return
                 case End() as end:

@@ -38,6 +38,21 @@ class Ready(_Message):
     boot: str
 
 
+class Stand(_Message):
+    """A place in an instance's output, in the memory that is read."""
+
+    next: int = Field(ge=0)
+    at: int = Field(ge=0, le=LAST)
+    nth: int = Field(ge=0)
+
+
+class Places(_Message):
+    """Where a reader who came without a cursor stands before the first line, by instance."""
+
+    type: Literal["places"]
+    sources: dict[str, Stand]
+
+
 class Live(_Message):
     """What follows is new."""
 
@@ -62,9 +77,9 @@ class End(_Message):
     detail: str = ""
 
 
-Event = Ready | Live | Missed | End
-_EVENTS: TypeAdapter[Event] = TypeAdapter(Ready | Live | Missed | End)
-_KINDS = frozenset({"ready", "live", "missed", "end"})
+Event = Ready | Places | Live | Missed | End
+_EVENTS: TypeAdapter[Event] = TypeAdapter(Ready | Places | Live | Missed | End)
+_KINDS = frozenset({"ready", "places", "live", "missed", "end"})
 
 
 class Source(_Message):
@@ -168,6 +183,11 @@ class Cursor:
     def reading(self, boot: str) -> Cursor:
         """The same place, when it is this memory that is read from now on."""
         return Cursor(boot, self.places)
+
+    def at(self, told: Places) -> Cursor:
+        """Before the first line."""
+        places = {instance: Place(self.boot, one.next, one.at, one.nth) for instance, one in told.sources.items()}
+        return Cursor(self.boot, dict(list(places.items())[-MOST_PLACES:]))
 
     def after(self, parts: Iterable[Part]) -> Cursor:
         """The place behind these parts."""

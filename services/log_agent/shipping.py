@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 import structlog
 
@@ -23,6 +24,7 @@ class Shipping:
         self._desk = desk
         self._woken = asyncio.Event()
         self._shipments: dict[str, tuple[Shipment, asyncio.Task[None]]] = {}  # by the logger's id
+        self._started: dict[str, datetime] = {}  # when the process began that is shipped to
         members.on_change(lambda _: self._woken.set())
         desk.instances.on_change(lambda _: self._woken.set())
 
@@ -52,16 +54,17 @@ class Shipping:
         return {id_ for shipment, _ in self._shipments.values() for id_ in shipment.followed}
 
     def _keep(self, group: asyncio.TaskGroup) -> None:
-        """A shipment for each logger, at the URL that it has now."""
+        """A shipment for each logger, at the URL that it has now; one that restarted is to be filled at once."""
         held = self._loggers.held
         for id_, (shipment, task) in list(self._shipments.items()):
             member = held.get(id_)
-            if member is None or member.url != shipment.url:
+            if member is None or (member.url, member.started) != (shipment.url, self._started[id_]):
                 log.info("leaves a logger", logger=id_, url=shipment.url)
                 task.cancel()
                 del self._shipments[id_]
         for id_, member in held.items():
             if id_ not in self._shipments:
+                self._started[id_] = member.started
                 shipment = Shipment(id_, member.url, self._desk, self._mine(id_))
                 self._shipments[id_] = shipment, group.create_task(shipment.run(), name=f"ship to {id_}")
             self._shipments[id_][0].wake()
