@@ -9,13 +9,16 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache
 
+from libs.loglines.level import LOOKED_AT, Level, named_levels
 from libs.loglines.line import PREFIX
 from services.logger.drains.lot import Lot, Origin
 
 APP, PLATFORM = 16, 19  # local0, local3
 _SEVERITIES = {b"o": (APP, 6), b"O": (APP, 6), b"e": (APP, 3), b"E": (APP, 3), b"p": (PLATFORM, 5), b"g": (PLATFORM, 4)}
+_NAMED = {Level.DEBUG: 7, Level.INFO: 6, Level.WARNING: 4, Level.ERROR: 3}
 # By a stored line's letter; each has three digits, so that the lengths of heads do not differ.
 _HEADS = {kind[0]: b"<%d>1 " % (facility * 8 + severity) for kind, (facility, severity) in _SEVERITIES.items()}
+_LEVEL_HEADS = {level: b"<%d>1 " % (APP * 8 + severity) for level, severity in _NAMED.items()}
 _OWN = frozenset(b"pg")  # what the platform says, whose ever source it is in
 _UNKEPT = str.maketrans(dict.fromkeys((*range(33), *range(127, 256)), "_"))
 LONGEST_NAME, LONGEST_PROCESS = 48, 128  # RFC 5424 §6.2.5, §6.2.6
@@ -41,7 +44,8 @@ class Layout:
         known, second, digits = -1, b"", b""
         stored = readable(lot.block).split(b"\n")
         stored.pop()
-        for line in stored:
+        named = named_levels([line[PREFIX : PREFIX + LOOKED_AT] for line in stored])
+        for index, line in enumerate(stored):
             seconds, micros = divmod(int(line[:16], 16) // 1000, 1_000_000)
             if seconds != known:
                 known, second = seconds, _second(seconds)
@@ -50,12 +54,13 @@ class Layout:
                 text = _cut(text, self.longest)
             kind = line[16]
             before, after, size = own if kind in _OWN else source
+            head = _HEADS[kind] if kind in _OWN or index not in named else _LEVEL_HEADS[named[index]]
             if counts:
                 digits = b"%d" % number
                 number += 1
             frames.append(
                 b"%d %b%b%06d%b%b%b%b"
-                % (size + len(digits) + len(text), _HEADS[kind], second, micros, before, digits, after, text)
+                % (size + len(digits) + len(text), head, second, micros, before, digits, after, text)
             )
         return b"".join(frames)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.loglines import Kind, encode
-from libs.loglines.level import Level, level_of
+from libs.loglines.level import Level, level_of, named_levels
 from libs.loglines.line import LAST
 from libs.loglines.pattern import LONGEST, BadPattern, Pattern
 from libs.loglines.selection import PARAMETERS, BadSelection, Passed, Selection, parse
@@ -181,3 +181,18 @@ def test_a_line_that_says_no_level_has_that_of_its_stream() -> None:
 @given(st.binary(max_size=700))
 def test_any_bytes_have_a_level(text: bytes) -> None:
     assert level_of(b"o", text) in Level
+
+
+_WORDS = b"error ERROR Warn level lvl= level= [err] info: <DEBUG>".split()
+_ODD = b'"severity": | : |50|\xff|\xc3\xa4|x|7| |"|[|]|<|>|:|=|.|-|\0|\t|\v'.split(b"|")
+_PIECES = st.sampled_from([*_WORDS, *_ODD, b"y" * 90, b"z" * 480])
+
+
+@given(st.lists(st.lists(_PIECES, max_size=12).map(b"".join), max_size=8))
+def test_many_lines_name_the_levels_that_each_of_them_names(texts: list[bytes]) -> None:
+    named = {}
+    for index, text in enumerate(texts):
+        of_both = [level_of(kind, text) for kind in (b"o", b"e")]
+        if of_both[0] == of_both[1]:
+            named[index] = of_both[0]
+    assert named_levels(texts) == named

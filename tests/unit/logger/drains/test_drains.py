@@ -122,6 +122,28 @@ def test_frames_can_be_told_apart_whatever_is_in_the_lines(texts: list[bytes], s
     assert rest == b""
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "priority"),
+    [
+        (Kind.OUT, b"hello", 134),
+        (Kind.ERR, b"hello", 131),
+        (Kind.OUT, b'{"level":"error"}', 131),
+        (Kind.ERR, b"[info] hello", 134),
+        (Kind.ERR_CUT, b"level=warn msg=hello", 132),
+        (Kind.OUT, b"DEBUG hello", 135),
+        (Kind.PLATFORM, b"ERROR hello", 157),
+        (Kind.GAP, b"ERROR hello", 156),
+    ],
+)
+def test_a_line_is_as_severe_as_it_says_itself_else_as_its_stream(kind: Kind, text: bytes, priority: int) -> None:
+    lot = Lot(WEB, block(b"GET /") + block(text, kind=kind) + block(b"POST /"), 3, 1, 0.0)
+    assert [int(found) for found in re.findall(rb"<([0-9]+)>1 ", Layout("d.1", "r", 1).frames(lot))] == [
+        134,
+        priority,
+        134,
+    ]
+
+
 def test_long_lines_are_cut_at_a_character_and_say_so() -> None:
     layout = Layout("d.1", "r", 1, longest=10)
     assert layout.frames(Lot(WEB, block("ä".encode() * 9), 1, 1, 0.0)).endswith("] äääää [deis: 8 bytes cut]".encode())
