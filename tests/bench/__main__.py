@@ -7,7 +7,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.bench import checker, controller, deploy, idle, logger_ingest, logger_lines, publisher, routed, router_apply
+from tests.bench import (
+    checker,
+    controller,
+    deploy,
+    idle,
+    logger_delay,
+    logger_ingest,
+    logger_lines,
+    publisher,
+    routed,
+    router_apply,
+)
 from tests.bench.report import Row, save, show
 from tests.support.platform import platform
 
@@ -37,7 +48,7 @@ def main() -> None:
     try:
         rows = [
             row
-            for part in (logger_lines, logger_ingest, checker, publisher, router_apply, controller)
+            for part in (logger_lines, logger_ingest, logger_delay, checker, publisher, router_apply, controller)
             for row in part.run()
         ]
         rows += asyncio.run(measure(directory))
