@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Never
 
 import structlog
 
@@ -60,6 +61,7 @@ class Shipment:
         self._desk = desk
         self._mine = mine
         self._followers: Followers | None = None
+        self._doubted = asyncio.Event()
 
     @property
     def followed(self) -> Collection[str]:
@@ -70,6 +72,10 @@ class Shipment:
         """Instances or loggers changed: look again."""
         if self._followers:
             self._followers.wake()
+
+    def doubt(self) -> None:
+        """The logger may be another process than it was: ask which boot it is, though nothing may be there to ship."""
+        self._doubted.set()
 
     async def run(self) -> None:
         """For ever."""
@@ -107,6 +113,14 @@ class Shipment:
             group.create_task(sender.run(), name="send lines")
             group.create_task(self._followers.run(desk.cursors.forget), name="keep followers")
             group.create_task(desk.canaries.sing(self._logger, client, boot, sender.ready), name="sing")
+            group.create_task(self._heed(client, boot), name="ask for the boot")
+
+    async def _heed(self, client: LoggerClient, boot: str) -> Never:
+        while True:
+            await self._doubted.wait()
+            self._doubted.clear()
+            if (present := await until_answered(client.boot)) != boot:
+                raise LoggerForgot(f"{self.url} has boot {present}, not {boot}")
 
     def _arrived(self, frame: Frame) -> None:
         self._desk.cursors.set(frame.header.instance, frame.header.position)

@@ -24,7 +24,7 @@ class Shipping:
         self._desk = desk
         self._woken = asyncio.Event()
         self._shipments: dict[str, tuple[Shipment, asyncio.Task[None]]] = {}  # by the logger's id
-        self._started: dict[str, datetime] = {}  # when the process began that is shipped to
+        self._started: dict[str, datetime] = {}  # when the process began that it named last, by the logger's id
         members.on_change(lambda _: self._woken.set())
         desk.instances.on_change(lambda _: self._woken.set())
 
@@ -58,16 +58,19 @@ class Shipping:
         held = self._loggers.held
         for id_, (shipment, task) in list(self._shipments.items()):
             member = held.get(id_)
-            if member is None or (member.url, member.started) != (shipment.url, self._started[id_]):
+            if member is None or member.url != shipment.url:
                 log.info("leaves a logger", logger=id_, url=shipment.url)
                 task.cancel()
                 del self._shipments[id_]
         for id_, member in held.items():
             if id_ not in self._shipments:
-                self._started[id_] = member.started
                 shipment = Shipment(id_, member.url, self._desk, self._mine(id_))
                 self._shipments[id_] = shipment, group.create_task(shipment.run(), name=f"ship to {id_}")
-            self._shipments[id_][0].wake()
+            shipment = self._shipments[id_][0]
+            if self._started.get(id_) != member.started:
+                self._started[id_] = member.started
+                shipment.doubt()
+            shipment.wake()
 
     def _mine(self, id_: str) -> Mine:
         return lambda instance: self._loggers.owner(instance.app_uuid) == id_
