@@ -8,14 +8,19 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 
+import aiohttp
 from prometheus_client import CollectorRegistry
 
 from libs.daemon import Daemon
 from libs.keyspace import Keyspace, Sealed
 from libs.keyspace.records import Drain, DrainState
-from libs.loglines import Frame, Header, Kind, encode
+from libs.loglines import Frame, Header, Kind, encode, pack
+from libs.loglines.frame import BOOT_HEADER
+from libs.loglines.token import header, internal_token
 from libs.store.drivers.memory import MemoryStore
 from libs.store.shelf import Shelf
 from services.logger.archive import Archive, Bounds
@@ -183,3 +188,41 @@ class Logger:
             return next((one.document for one in stored if holds(one.document)), None)
 
         return await eventually(found, what="the drain's state")
+
+
+async def say(logger: Logger, first: int, count: int, *, app: str = "shop", port: int = 0, most: int = 10_000) -> None:
+    """What an agent does: one batch, in frames of so many lines."""
+    frames = [_frame(at, min(most, first + count - at), app) for at in range(first, first + count, most)]
+    url, shown = f"http://127.0.0.1:{port or logger.port}/_", header(internal_token("", logger.home))
+    async with aiohttp.ClientSession(headers=shown) as session:
+        await eventually(partial(_is_there, session, url))
+        async with session.get(f"{url}/boot") as answer:
+            boot = (await answer.json())["boot"]
+        async with session.post(f"{url}/lines", data=BytesIO(pack(frames)), headers={BOOT_HEADER: boot}) as answer:
+            assert answer.status == 200
+
+
+def _frame(first: int, count: int, app: str) -> Frame:
+    texts = [b"line %d%b" % (n, b"." * 100) for n in range(first, first + count)]
+    block = b"".join(encode(1_900_000_000_000_000_000 + n, Kind.OUT, text) for n, text in enumerate(texts, first))
+    header = Header(
+        app=app,
+        app_uuid=f"uuid-{app}",
+        process="web.1",
+        instance=f"{app}-1",
+        release=4,
+        reading="r",
+        first=first,
+        lines=count,
+        bytes=len(block),
+        position="",
+    )
+    return Frame(header, block)
+
+
+async def _is_there(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(f"{url}/boot") as answer:
+            return answer.status == 200
+    except aiohttp.ClientConnectionError:
+        return False

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
@@ -16,50 +13,9 @@ from services.logger.drains.course import Bounds
 from services.logger.drains.kind import Target
 from services.logger.drains.way import Way
 from tests.integration.logger.drained import INWARD, Said, a_drain, draining, numbers_of
+from tests.integration.logger.endpoint import Endpoint, serving
 from tests.support.certificates import make_certificate
-from tests.support.ports import free_port
 from tests.support.waiting import eventually
-
-
-@dataclass
-class Endpoint:
-    """An HTTP receiver that answers as it is told, 204 by itself."""
-
-    port: int = field(default_factory=free_port)
-    answers: list[web.Response] = field(default_factory=list)
-    taken: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)  # frame ids
-    answering: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @asynccontextmanager
-    async def listening(self, context: ssl.SSLContext | None = None) -> AsyncIterator[None]:
-        runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0.1)
-        await runner.setup()
-        self.answering.set()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", self.port, ssl_context=context).start()
-            yield
-        finally:
-            await runner.cleanup()
-
-    async def _answer(self, request: web.BaseRequest) -> web.Response:
-        body = await request.read()
-        await self.answering.wait()
-        if self.answers:
-            self.refused.append(request.headers["Logplex-Frame-Id"])
-            return self.answers.pop(0)
-        self.taken.append((dict(request.headers), body))
-        return web.Response(status=204)
-
-    def messages(self) -> list[bytes]:
-        found: list[bytes] = []
-        for _, body in self.taken:
-            rest = body
-            while rest:
-                length, _, rest = rest.partition(b" ")
-                found.append(rest[: int(length)])
-                rest = rest[int(length) :]
-        return found
 
 
 async def test_lines_go_in_batches_as_logplex_sends_them() -> None:
@@ -139,10 +95,7 @@ async def test_a_server_that_hangs_dies_and_comes_back_gets_every_line_that_was_
 
 async def test_tls_is_verified(tmp_path: Path) -> None:
     said, endpoint, made = Said(), Endpoint(), make_certificate("localhost", ["localhost"])
-    (tmp_path / "pem").write_text(made.pem + made.key)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "pem")
-    async with endpoint.listening(context):
+    async with endpoint.listening(serving(made, tmp_path)):
         url = f"https://localhost:{endpoint.port}/"
         async with draining(a_drain(url), said) as course:
             said.say(1)

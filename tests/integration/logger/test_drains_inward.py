@@ -10,8 +10,7 @@ import pytest
 from libs.keyspace.document import now
 from libs.keyspace.records import MeshMember
 from libs.store.shelf import Shelf
-from tests.integration.logger.drained import KEYS, Logger, a_drain
-from tests.integration.logger.test_drains_loggers import say
+from tests.integration.logger.drained import KEYS, Logger, a_drain, say
 
 
 @pytest.fixture

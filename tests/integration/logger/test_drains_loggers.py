@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from functools import partial
-from io import BytesIO
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from libs.keyspace.records import Drain
-from libs.loglines import Frame, Header, Kind, encode, pack
-from libs.loglines.frame import BOOT_HEADER
 from libs.loglines.sharing import logger_of
-from libs.loglines.token import header, internal_token
 from libs.store.mirror import Mirror
 from libs.vault import Vault
 from libs.vault.keyfile import new_key, write_keys
 from services.logger.drains import keeping
-from tests.integration.logger.drained import KEYS, Logger, Receiver, a_drain, numbers_of
+from tests.integration.logger.drained import KEYS, Logger, Receiver, a_drain, numbers_of, say
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
@@ -32,44 +26,6 @@ def logger(tmp_path: Path) -> Logger:
 
 async def add(logger: Logger, drain: Drain, scope: str) -> None:
     await logger.drains.put(drain, scope, drain.id)
-
-
-async def say(logger: Logger, first: int, count: int, *, app: str = "shop", port: int = 0, most: int = 10_000) -> None:
-    """What an agent does: one batch, in frames of so many lines."""
-    frames = [_frame(at, min(most, first + count - at), app) for at in range(first, first + count, most)]
-    url, shown = f"http://127.0.0.1:{port or logger.port}/_", header(internal_token("", logger.home))
-    async with aiohttp.ClientSession(headers=shown) as session:
-        await eventually(partial(_is_there, session, url))
-        async with session.get(f"{url}/boot") as answer:
-            boot = (await answer.json())["boot"]
-        async with session.post(f"{url}/lines", data=BytesIO(pack(frames)), headers={BOOT_HEADER: boot}) as answer:
-            assert answer.status == 200
-
-
-def _frame(first: int, count: int, app: str) -> Frame:
-    texts = [b"line %d%b" % (n, b"." * 100) for n in range(first, first + count)]
-    block = b"".join(encode(1_900_000_000_000_000_000 + n, Kind.OUT, text) for n, text in enumerate(texts, first))
-    header = Header(
-        app=app,
-        app_uuid=f"uuid-{app}",
-        process="web.1",
-        instance=f"{app}-1",
-        release=4,
-        reading="r",
-        first=first,
-        lines=count,
-        bytes=len(block),
-        position="",
-    )
-    return Frame(header, block)
-
-
-async def _is_there(session: aiohttp.ClientSession, url: str) -> bool:
-    try:
-        async with session.get(f"{url}/boot") as answer:
-            return answer.status == 200
-    except aiohttp.ClientConnectionError:
-        return False
 
 
 async def test_a_drain_of_an_app_and_one_of_the_platform_get_their_lines_and_say_how_they_fare(logger: Logger) -> None:
@@ -99,6 +55,21 @@ async def test_a_drain_that_is_removed_ends_and_one_that_selects_gets_only_that(
         assert numbers_of(receiver.messages) == list(range(10, 20))
         await logger.drains.delete("uuid-shop", "one")
         await eventually(lambda: not receiver.writers)
+
+
+async def test_a_drain_whose_filters_are_of_another_version_takes_nothing_and_says_why(logger: Logger) -> None:
+    odd, well = Receiver(), Receiver()
+    await add(logger, a_drain(f"syslog://127.0.0.1:{odd.port}", select={"colour": "red"}), "uuid-shop")
+    await add(logger, a_drain(f"syslog://127.0.0.1:{well.port}", id_="two"), "uuid-shop")
+    async with odd.listening(), well.listening(), logger.running():
+        await logger.state("two", lambda _: True)
+        await say(logger, 0, 10)
+        await logger.state("two", lambda state: state.sent == 10)
+        state = await logger.state("one", lambda state: bool(state.error))
+    assert state.error.startswith("its filters cannot be read: 'colour' is no filter; there are process, ")
+    assert state.failing is not None
+    assert (state.sent, state.dropped, state.waiting) == (0, 0, 0)
+    assert odd.messages == []
 
 
 async def test_a_restarted_logger_goes_on_behind_what_was_delivered(logger: Logger) -> None:
