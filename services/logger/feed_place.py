@@ -39,11 +39,12 @@ def behind(latest: bytes, nth: int, block: bytes, lines: int) -> tuple[bytes, in
         return (block[:16], counted) if block[:16] > latest else (latest, nth + counted)
     stored = block.split(b"\n")
     stored.pop()
+    last = stored[-1]
     most = max(stored)[:16]
     if most <= latest:
-        return latest, nth + len(stored) - sum(line[16] == _GAP for line in stored)
-    if stored[-2][:16] < most == stored[-1][:16] and most not in {line[:16] for line in stored[:-2]}:
-        return most, int(stored[-1][16] != _GAP)
+        return latest, nth + lines - [line[16] for line in stored].count(_GAP)
+    if last[:16] == most > max(stored[:-1])[:16]:  # as clocks go
+        return most, int(last[16] != _GAP)
     begin = next(index for index, line in enumerate(stored) if line[:16] == most)
     return most, sum(line[16] != _GAP for line in stored[begin:])
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from libs.loglines.line import PREFIX
 
 CHUNK = 64 * 1024  # bytes; small blocks are joined up to it
+SMALL = 4096  # bytes; larger blocks stay as they came, which costs no copy
 FEW = 64  # lines that are found sooner one by one than by splitting a chunk
 
 
@@ -74,16 +75,17 @@ class Run:
         """Add a block of `lines` lines at the end."""
         self.lines += lines
         self.size += len(block)
+        small = len(block) < SMALL
         if self._chunks:
             last = self._chunks[-1]
             data = last.data
             if isinstance(data, bytearray):
-                if len(data) + len(block) <= CHUNK:
+                if small and len(data) + len(block) <= CHUNK:
                     data += block
                     last.lines += lines
                     return
                 last.data = bytes(data)  # it grows no more: without the room that a bytearray holds in reserve
-        self._chunks.append(Chunk(bytearray(block) if len(block) < CHUNK // 2 else block, lines))
+        self._chunks.append(Chunk(bytearray(block) if small else block, lines))
 
     def first_time(self) -> int:
         """The time of the oldest kept line, ns; there must be one."""
