@@ -13,6 +13,7 @@ from libs.store import Store
 from libs.store.mirror import Mirror
 from libs.store.opening import open_store_for
 from libs.store.session import Session
+from libs.vault import open_vault
 from libs.web import listen
 from services.logger.api import LogApi
 from services.logger.archive import Archive, Bounds
@@ -25,6 +26,7 @@ from services.logger.syslog_listener import syslog_tasks
 from services.logger.tail_listener import listen_for_tails
 
 LOOK_SECONDS = 30.0  # between two looks for apps that are gone
+ANNOUNCE_SECONDS = 1.0  # between two looks at which keys of secrets are here; they are announced as they change
 
 
 async def serve(daemon: Daemon) -> None:
@@ -46,6 +48,7 @@ async def keep_lines(daemon: Daemon, settings: LoggerSettings, store: Store) -> 
     members = Mirror(store, keys.mesh, "logger")
     events.on_change(saying(archive))
     session = Session(store, ttl=settings.presence_seconds)
+    vault = open_vault(settings.home / "secrets" / "config.key")
     departed = Departed(settings.logger_forget_seconds)
 
     def uuid_of(name: str) -> str | None:
@@ -70,13 +73,20 @@ async def keep_lines(daemon: Daemon, settings: LoggerSettings, store: Store) -> 
     ):
         url = url_at(settings.logger_host, port, node_address=settings.node_address)
         member = announcement(daemon, id_=settings.node, node=settings.node, url=url).changed(sockets_url=tails.url)
-        await session.publish(keys.mesh.key("logger", settings.node), member.encode())
+        here = keys.mesh.key("logger", settings.node)
+
+        async def announce() -> None:
+            vault.refresh()
+            await session.publish(here, member.changed(vault_keys=vault.key_ids).encode())
+
+        await announce()
+        daemon.loop("announce", announce, every=ANNOUNCE_SECONDS)
         daemon.loop("forget_departed_apps", forget_departed_apps, every=LOOK_SECONDS)
         daemon.ready["apps mirrored"] = lambda: apps.complete
         daemon.ready["events mirrored"] = lambda: events.complete
         daemon.ready["announced"] = lambda: session.held
         syslog = syslog_tasks(daemon, settings, archive, apps=apps, keeps=keeps)
-        drains = drain_tasks(daemon, settings, store, archive, members)
+        drains = drain_tasks(daemon, settings, store, archive, loggers=members, vault=vault)
         await daemon.run(
             mirror_apps=apps.run(),
             mirror_events=events.run(),

@@ -12,7 +12,7 @@ from libs.keyspace.records import Drain, MeshMember
 from libs.store import Store, StoreUnavailable
 from libs.store.mirror import Mirror
 from libs.store.shelf import Shelf
-from libs.vault import SealBroken, Vault, open_vault
+from libs.vault import SealBroken, Vault
 from services.logger.archive import Archive
 from services.logger.drains.course import Bounds, Course
 from services.logger.drains.guard import Guard
@@ -26,8 +26,14 @@ from services.logger.settings import LoggerSettings
 STATES_SECONDS = 2.5  # between two looks for states to be written
 
 
-def drain_tasks(
-    daemon: Daemon, settings: LoggerSettings, store: Store, archive: Archive, loggers: Mirror[MeshMember]
+def drain_tasks(  # noqa: PLR0913 - the parts of the logger that they use
+    daemon: Daemon,
+    settings: LoggerSettings,
+    store: Store,
+    archive: Archive,
+    *,
+    loggers: Mirror[MeshMember],
+    vault: Vault,
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What is to run for the drains."""
     keys = Keyspace(settings.store_prefix)
@@ -42,7 +48,7 @@ def drain_tasks(
         settings.logger_drain_line_bytes,
         settings.logger_drain_enterprise,
     )
-    target = opening(open_vault(settings.home / "secrets" / "config.key"))
+    target = opening(vault)
 
     def begin(drain: Drain, start: Start) -> Course:
         return Course(drain, archive, target=target, terms=terms, bounds=bounds, start=start)

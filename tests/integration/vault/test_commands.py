@@ -260,14 +260,15 @@ async def test_a_key_that_is_not_there_cannot_be_retired(filled: World, one: Hos
     assert f"there is no key 'nokey' in {one.file.path}; there are: {key_of(one)}" in said.err
 
 
-async def test_with_routers_on_other_hosts_a_key_is_prepared_and_carried_before_it_seals(
-    filled: World, one: Host, two: Host
+@pytest.mark.parametrize("service", ["router", "logger"])
+async def test_with_daemons_on_other_hosts_a_key_is_prepared_and_carried_before_it_seals(
+    filled: World, one: Host, two: Host, service: str
 ) -> None:
     old = key_of(one)
-    await filled.announce(two, "router", old)
+    await filled.announce(two, service, old)
     refused = await one.vault("rotate")
     assert refused.status == 1
-    assert "two (router)" in refused.err
+    assert f"two ({service})" in refused.err
     assert "deis-daemon vault rotate --prepare" in refused.err
     assert key_of(one) == old
 
@@ -282,13 +283,13 @@ async def test_with_routers_on_other_hosts_a_key_is_prepared_and_carried_before_
 
     early = await one.vault("rotate")
     assert early.status == 1
-    assert f"key {new!r} is not yet on two (router)" in early.err
+    assert f"key {new!r} is not yet on two ({service})" in early.err
     assert (await filled.inventory(one)).by_key == {old: 3}
 
     await two.vault("restore", "-", stdin=write_keys({old: one.file.read()[old]}))
     assert f"key {new!r} was prepared on another host" in (await two.vault("rotate")).err
     await two.vault("restore", "-", stdin=(await one.vault("backup", "-")).out)
-    await filled.announce(two, "router", old, str(new))
+    await filled.announce(two, service, old, str(new))
     said = await one.vault("rotate")
     assert said.status == 0, said
     assert (await filled.designations.read()).seals == new
