@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -41,6 +42,11 @@ class Rsyslog:
     """A running receiver."""
 
     folder: Path
+    process: asyncio.subprocess.Process
+
+    def signal(self, signal_: signal.Signals) -> None:
+        """Stop it for a while, or let it go on."""
+        self.process.send_signal(signal_)
 
     def lines(self) -> list[dict[str, str]]:
         """What it has written, as far as the lines are whole."""
@@ -61,7 +67,7 @@ async def running_rsyslog(
     process = await asyncio.create_subprocess_exec(RSYSLOGD, "-n", "-f", str(conf), "-i", str(folder / "pid"))
     try:
         await eventually(lambda: listening(port), what="rsyslog listening")
-        yield Rsyslog(folder)
+        yield Rsyslog(folder, process)
     finally:
         with suppress(ProcessLookupError):
             process.terminate()
