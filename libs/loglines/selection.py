@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
@@ -90,24 +90,24 @@ class Selection:
 
     def chosen(self, stored: list[bytes]) -> list[int]:
         """The indexes of those stored lines (without their newlines) that pass, in order."""
-        left = [(index, line) for index, line in enumerate(stored)]
+        left: Sequence[int] = range(len(stored))
         if self.timed:
             since, until = b"%016x" % self.since, b"%016x" % self.until
-            left = [one for one in left if since <= one[1][:16] <= until]
+            left = [index for index in left if since <= stored[index][:16] <= until]
         if self.stream is not None:
             kinds = _STREAMS[self.stream] + b"g"
-            left = [one for one in left if one[1][16] in kinds]
+            left = [index for index in left if stored[index][16] in kinds]
         if self._pattern is not None and left:
-            found = set(self._pattern.lines([line[PREFIX:] for _, line in left]))
-            left = [one for at, one in enumerate(left) if at in found or one[1][16] == _GAP]
+            found = {left[at] for at in self._pattern.lines([stored[index][PREFIX:] for index in left])}
+            left = [index for index in left if index in found or stored[index][16] == _GAP]
         if self.level is not None:
             least = _LEVELS[self.level]
-            left = [
-                (index, line)
-                for index, line in left
-                if line[16] == _GAP or level_of(line[16:PREFIX], line[PREFIX : PREFIX + LOOKED_AT]) >= least
-            ]
-        return [index for index, _ in left]
+            left = [index for index in left if (line := stored[index])[16] == _GAP or _level_of(line) >= least]
+        return list(left)
+
+
+def _level_of(line: bytes) -> Level:
+    return level_of(line[16:PREFIX], line[PREFIX : PREFIX + LOOKED_AT])
 
 
 def parse(parameters: Mapping[str, str], *, now: datetime, strict: bool = False) -> Selection:

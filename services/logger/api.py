@@ -17,8 +17,9 @@ from libs.loglines.token import shows
 from libs.web import ErrorTable, application, detail
 from libs.web.errors import Row
 from services.logger.archive import Archive
-from services.logger.newest import last_lines_aside, rendered
+from services.logger.newest import rendered
 from services.logger.ring import Ring
+from services.logger.search import last_lines_aside
 
 log = structlog.get_logger("logger")
 
@@ -58,7 +59,7 @@ class LogApi:
         selection, count = parse(request.query, now=now()), log_lines(request.query)
         name = request.match_info["app"]
         ring = self._ring(name)
-        found = await last_lines_aside(ring, selection, count) if ring else []
+        found = await last_lines_aside(ring, selection, count, self._archive.sifting) if ring else []
         if not found:
             return web.Response(status=204)
         body = rendered(name, found)

@@ -13,6 +13,7 @@ from services.logger.feed import Feed
 from services.logger.feed_past import Past
 from services.logger.feed_place import Cursor
 from services.logger.ring import Ring, Taken
+from services.logger.sifting import Sifting
 
 OnRing = Callable[[str, str], None]  # an app's name and uuid
 FEED_BYTES = 1024 * 1024
@@ -57,6 +58,7 @@ class Archive:
         self.boot = secrets.token_hex(8)
         self.counts = Counts()
         self.weight = 0  # bytes
+        self.sifting = Sifting()
         self._bounds = bounds
         self._memory = bounds.memory
         self._rings: dict[str, Ring] = {}
@@ -130,7 +132,7 @@ class Archive:
             past = Past.from_last(ring, selection, lines)
         else:
             past = Past.from_cursor(ring, selection, after, same=after.boot == self.boot)
-        return Feed(ring, selection, past, bound=bound)
+        return Feed(ring, selection, past, self.sifting, bound=bound)
 
     def on_ring(self, callback: OnRing) -> Callable[[], None]:
         """Tell of each ring that begins, before its first line is stored; what is returned ends that."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from time import monotonic
 
 from libs.loglines.selection import Selection
@@ -11,8 +10,11 @@ from services.logger.feed_batch import Batch, Missed, Piece
 from services.logger.feed_group import Group
 from services.logger.feed_past import Past, sought
 from services.logger.feed_place import Cursor, Place, Seek
+from services.logger.feed_sieve import Taken, Unsifted, Waiting
 from services.logger.newest import wanted
 from services.logger.ring import Ring, Source
+from services.logger.search import Search
+from services.logger.sifting import Sifting
 
 __all__ = ["Batch", "Cursor", "Feed", "Missed", "Piece", "Place", "RingGone"]
 
@@ -28,32 +30,28 @@ class RingGone(Exception):
     """The app was forgotten: its ring is no more."""
 
 
-@dataclass(slots=True)
-class Waiting:
-    """Lines of one source that wait for the reader. `place`: behind them, where later ones were left out."""
-
-    blocks: list[bytes] = field(default_factory=list)
-    lines: int = 0
-    place: Place | None = None
-
-
 class Feed:
     """Reads a ring for one reader, who calls `batch` again and again, and `close` at the end.
 
     While it is behind, it reads from the ring. Then lines are put into its own queue as they come: references to the
     blocks, which all feeds share. The queue holds `bound` bytes; beyond them lines are left out and counted.
+
+    Where there is a pattern, lines wait before it has seen them, and `batch` lets it: what it takes is this reader's
+    time alone, and of what is left out meanwhile nobody knows how much would have passed.
     """
 
-    def __init__(self, ring: Ring, selection: Selection, past: Past, *, bound: int) -> None:
+    def __init__(self, ring: Ring, selection: Selection, past: Past, sifting: Sifting, *, bound: int) -> None:
         self._ring = ring
         self._selection = selection
-        self._group = Group.of(ring, selection)
+        self._group = Group.of(ring, selection, sifting)
         self._group.join(self)
         self._past: Past | None = past
+        self.start = past.start()  # where its reader stands before the first batch, by instance, once that is there
         self._seeks: dict[str, Seek] = {}
         self._bound = bound
         self._waiting: dict[Source, Waiting] = {}
-        self._size = 0
+        self._size = 0  # bytes that wait, those that were taken and are not told yet included
+        self._taken: Taken | None = None
         self._left: Missed | None = None  # what was left out behind that which waits
         self._missed: list[Missed] = []  # what is to be told before that which waits
         self._behind: list[Piece] = []  # and the places behind it
@@ -69,10 +67,25 @@ class Feed:
 
         A caller that is cancelled loses nothing.
         """
-        while self._past is not None and not self._gone:
-            if (batch := self._read(self._past)) is not None:
-                return batch
+        while True:
+            taken = self._taken or await self._next()
+            if taken is not None:
+                self._taken = taken
+                await self._sift(taken)
+                self._taken = None
+                batch = self._tell(taken)
+                if batch.pieces or batch.missed or taken.due:
+                    return batch
             await asyncio.sleep(0)
+
+    async def _next(self) -> Taken | None:
+        """What is told next; None where there may be more at once."""
+        past = self._past
+        if past is not None and not self._gone:
+            if past.search is None:
+                return self._read(past)
+            await self._search(past, past.search)
+            return None
         while not self._waiting and not self._missed and self._left is None:
             if self._gone:
                 raise RingGone(self._ring.app)
@@ -82,7 +95,7 @@ class Feed:
                     await self._some.wait()
             except TimeoutError:
                 if places := self._places():
-                    return Batch(tuple(places), (), live=True)
+                    return Taken({}, [], live=True, after=places)
         if not self._gone and (rest := self._began + GATHER_SECONDS - monotonic()) > 0:
             try:
                 async with asyncio.timeout(rest):
@@ -91,16 +104,31 @@ class Feed:
                 pass
         return self._take()
 
+    async def _search(self, past: Past, search: Search) -> None:
+        """Look on for where the past begins."""
+        if search.done:
+            past.searched(search)
+            self.start = past.start()
+        elif (sifter := self._group.sifter) is not None:
+            await sifter.step(search)
+
+    async def _sift(self, taken: Taken) -> None:
+        """Let the pattern see what is to be told."""
+        if (sifter := self._group.sifter) is not None:
+            for unsifted in taken.unsifted():
+                await sifter.finish(unsifted)
+
     def close(self) -> None:
         """Read no more."""
         self._group.leave(self)
         self._waiting.clear()
+        self._taken = None
 
-    def put(self, source: Source, block: bytes, lines: int) -> None:
-        """Lines that pass are about to be stored."""
+    def put(self, source: Source, block: bytes, lines: int, unsifted: Unsifted | None) -> None:
+        """Lines that pass, or that may, are about to be stored."""
         size = len(block) + BLOCK_WEIGHT
         if self._left is not None or (self._size and self._size + size > self._bound):
-            self._leave_out(block, lines)
+            self._leave_out(block, lines if unsifted is None else None)
             return
         waiting = self._waiting.get(source)
         if waiting is None:
@@ -108,8 +136,7 @@ class Feed:
                 self._began = monotonic()
                 self._some.set()
             waiting = self._waiting[source] = Waiting()
-        waiting.blocks.append(block)
-        waiting.lines += lines
+        waiting.add(block, lines, unsifted)
         self._size += size
         if self._size >= MUCH:
             self._much.set()
@@ -127,9 +154,9 @@ class Feed:
         if missed is not None:
             self._missed.append(missed)
             self._some.set()
-        passed = self._selection.passing(block, lines) if lines else None
+        passed = self._group.cheap.passing(block, lines) if lines else None
         if passed is not None and passed.lines:
-            self.put(source, passed.block, passed.lines)
+            self.put(source, passed.block, passed.lines, self._group.unsifted(passed.block, passed.lines))
         return True
 
     def forgot(self, source: Source) -> None:
@@ -147,44 +174,61 @@ class Feed:
         self._some.set()
         self._much.set()
 
-    def _read(self, past: Past) -> Batch | None:
-        """The next lines of the past; with the last of them the feed is live. None where none passes."""
+    def _read(self, past: Past) -> Taken | None:
+        """The next lines of the past; with the last of them the feed is live. None where none may pass."""
         pieces, missed, done = past.window(WINDOW)
-        for piece in pieces:
-            self._told[piece.source] = piece.next
+        waiting = {piece.source: Waiting(place=Place(*piece[3:])) for piece in pieces}
+        for source, block, lines, number, _, _ in pieces:
+            waiting[source].add(block, lines, self._group.unsifted(block, lines))
+            self._told[source] = number
+        if not (pieces or missed or done):
+            return None
+        taken = Taken(waiting, missed, live=done, due=done, placed=done or bool(missed) or not self._placed)
+        if taken.placed:
+            # Who breaks off here is not told again what it knows, nor what is older than it wants.
+            self._placed = monotonic()
+            taken.after = [piece for piece in past.places() if self._told.get(piece.source) != piece.next]
+            self._told.update({piece.source: piece.next for piece in taken.after})
         if done:
             self._past = None
             self._seeks = past.seeks
             self._group.live[self] = None
             if self._seeks:
                 self._group.seeking[self] = None
-            pieces += self._places()
-        if not (pieces or missed or done):
-            return None
-        return Batch(tuple(pieces), tuple(missed), live=done)
+            taken.after += self._places()
+        return taken
 
-    def _take(self) -> Batch:
+    def _take(self) -> Taken:
         """All that waits."""
-        pieces = [piece for piece in self._behind if piece.source not in self._waiting]
-        self._told.update({piece.source: piece.next for piece in pieces})
-        self._behind = []
+        taken = Taken(self._waiting, self._missed, live=True, size=self._size)
+        taken.before = [piece for piece in self._behind if piece.source not in self._waiting]
+        self._told.update({piece.source: piece.next for piece in taken.before})
         for source, waiting in self._waiting.items():
-            block = waiting.blocks[0] if len(waiting.blocks) == 1 else b"".join(waiting.blocks)
-            place = waiting.place or source.place
-            pieces.append(Piece(source, block, waiting.lines, *place))
-            self._told[source] = place.next
-        missed, self._missed = self._missed, []
+            waiting.place = waiting.place or source.place
+            self._told[source] = waiting.place.next
+        # Who is told that lines were missed is told all places behind them, lest they are told again.
+        taken.placed = bool(self._behind or self._missed) or monotonic() - self._placed >= PLACE_SECONDS
+        self._missed, self._behind = [], []
         if self._left is not None:
             # It comes behind these; who was told of it has passed by all that there is now.
             self._missed.append(self._left)
             self._behind = self._unknown()
             self._left = None
-        elif missed or monotonic() - self._placed >= PLACE_SECONDS:
-            pieces += self._places()
+        elif taken.placed:
+            taken.after = self._places()
         self._waiting = {}
-        self._size = 0
         self._much.clear()
-        return Batch(tuple(pieces), tuple(missed), live=True)
+        return taken
+
+    def _tell(self, taken: Taken) -> Batch:
+        """What was taken, now that it is sifted."""
+        self._size -= taken.size
+        batch = taken.batch()
+        if not taken.placed:
+            for source, waiting in taken.waiting.items():
+                if not waiting.lines:
+                    self._told.pop(source, None)
+        return batch
 
     def _places(self) -> list[Piece]:
         """The places of sources whose newest lines the selection left out."""
@@ -198,8 +242,8 @@ class Feed:
         behind = [one for one in wanted(self._ring, self._selection) if self._told.get(one) != one.end]
         return [Piece(source, b"", 0, *source.place) for source in behind if source.instance not in self._seeks]
 
-    def _leave_out(self, block: bytes, lines: int) -> None:
-        """The queue is full: count what it cannot take."""
+    def _leave_out(self, block: bytes, lines: int | None) -> None:
+        """The queue is full: count what it cannot take; None: nobody knows what of it passes."""
         since, until = int(block[:16], 16), int(block[block.rfind(b"\n", 0, -1) + 1 :][:16], 16)
         if self._left is None:
             for source, waiting in self._waiting.items():
@@ -207,6 +251,5 @@ class Feed:
             self._left = Missed(lines, since, until, "slow")
             return
         left = self._left
-        self._left = Missed(
-            (left.lines or 0) + lines, min(left.since or since, since), max(left.until or until, until), "slow"
-        )
+        more = None if lines is None or left.lines is None else left.lines + lines
+        self._left = Missed(more, min(left.since or since, since), max(left.until or until, until), "slow")

@@ -8,9 +8,11 @@ from itertools import accumulate
 
 from libs.loglines.selection import Selection
 from services.logger.feed_batch import Missed, Piece
-from services.logger.feed_place import NO_TIME, Cursor, Seek, behind
-from services.logger.newest import last_lines, wanted
+from services.logger.feed_group import cheap_part
+from services.logger.feed_place import NO_TIME, Cursor, Place, Seek, behind
+from services.logger.newest import Found, last_lines, wanted
 from services.logger.ring import Ring, Source
+from services.logger.search import Search
 
 LEAST = 4096  # bytes of a source in a window
 
@@ -28,13 +30,16 @@ class Stand:
 class Past:
     """Reads on from a stand in each source until it has caught up with the ring.
 
-    `seeks` holds places of another memory by instance; one that is found goes.
+    `seeks` holds places of another memory by instance; one that is found goes. `search` looks for where to
+    begin, and must be `searched` before a window is read; what came since it began is behind that in any case.
     """
 
     def __init__(self, ring: Ring, selection: Selection) -> None:
         self.seeks: dict[str, Seek] = {}
+        self.search: Search | None = None
         self._ring = ring
         self._selection = selection
+        self._cheap = cheap_part(selection)
         self._stands: dict[Source, Stand] = {}
         self._missed: list[Missed] = []
 
@@ -42,12 +47,27 @@ class Past:
     def from_last(cls, ring: Ring, selection: Selection, lines: int) -> Past:
         """The last lines that pass, and what follows them."""
         past = cls(ring, selection)
-        numbers: dict[Source, int] = {}
-        for found in last_lines(ring, selection, lines):
-            numbers.setdefault(found.source, found.number)
         for source in wanted(ring, selection):
-            past._stands[source] = _stand_at(source, numbers.get(source, source.end))
+            past._stands[source] = _stand_at(source, source.end)
+        if selection.grep is not None and lines:
+            past.search = Search(ring, selection, lines, width=len(NO_TIME))
+        else:
+            past._begin_at(last_lines(ring, selection, lines))
         return past
+
+    def searched(self, search: Search) -> None:
+        """Where to begin is known."""
+        self.search = None
+        self._begin_at(search.found())
+
+    def _begin_at(self, lines: list[Found]) -> None:
+        """Begin with the first of these lines of each source, unless it was forgotten."""
+        numbers: dict[Source, int] = {}
+        for found in lines:
+            numbers.setdefault(found.source, found.number)
+        for source, number in numbers.items():
+            if source in self._stands:
+                self._stands[source] = _stand_at(source, number)
 
     @classmethod
     def from_cursor(cls, ring: Ring, selection: Selection, cursor: Cursor, *, same: bool) -> Past:
@@ -64,6 +84,15 @@ class Past:
                 past._stands[source] = Stand(source.born if same else source.first, NO_TIME, 0, "evicted")
         return past
 
+    def start(self) -> dict[str, Place]:
+        """Where it stands, by instance; before the oldest line, that line's time tells the place."""
+        places: dict[str, Place] = {}
+        for source, stand in self._stands.items():
+            oldest = stand.latest == NO_TIME and stand.number == source.first and source.run.lines
+            at = source.run.first_time() if oldest else int(stand.latest, 16)
+            places[source.instance] = Place(stand.number, at, stand.nth)
+        return places
+
     def forgot(self, source: Source) -> None:
         """A source was forgotten: its untold lines had gone before. What comes of it again is sought."""
         stand = self._stands.pop(source, None)
@@ -74,7 +103,7 @@ class Past:
     def window(self, size: int) -> tuple[list[Piece], list[Missed], bool]:
         """The next lines in about `size` bytes; what was missed before them; whether that is all that the ring has.
 
-        No later window has a line that belongs before one of these.
+        No later window has a line that belongs before one of these. No pattern has seen them yet.
         """
         todo = []
         for source in wanted(self._ring, self._selection):
@@ -91,6 +120,14 @@ class Past:
         missed, self._missed = self._missed, []
         done = all(stand.number == source.end for source, stand in todo)
         return pieces, missed, done
+
+    def places(self) -> list[Piece]:
+        """How far each source is read, where that is not sought by time."""
+        return [
+            Piece(source, b"", 0, stand.number, int(stand.latest, 16), stand.nth)
+            for source, stand in self._stands.items()
+            if source.instance not in self.seeks
+        ]
 
     def _stand(self, source: Source) -> Stand:
         """Where a source is read on; one that came since is read from its begin."""
@@ -115,7 +152,7 @@ class Past:
         self._missed.append(Missed(lines, int(stand.latest, 16) or None, until, stand.why))
 
     def _told(self, source: Source, stand: Stand, block: bytes, lines: int) -> Piece | None:
-        """Read these lines; the piece of those that pass, None where there is none."""
+        """Read these lines; the piece of those that pass without a look at texts, None where there is none."""
         stand.number += lines
         if stand.number == source.end:
             stand.latest, stand.nth = source.latest, source.nth
@@ -129,7 +166,7 @@ class Past:
                 del self.seeks[source.instance]
             if missed is not None:
                 self._missed.append(missed)
-        passed = self._selection.passing(block, lines) if lines else None
+        passed = self._cheap.passing(block, lines) if lines else None
         if passed is None or not passed.lines:
             return None
         return Piece(source, passed.block, passed.lines, stand.number, int(stand.latest, 16), stand.nth)
@@ -148,10 +185,10 @@ def sought(seek: Seek, block: bytes) -> tuple[bytes, int, Missed | None]:
 
 
 def _stand_at(source: Source, number: int) -> Stand:
-    """A stand at a line that is kept, or at the end."""
+    """A stand at a line, or at the end."""
     if number == source.end:
         return Stand(number, source.latest, source.nth)
-    if number == source.first:
+    if number <= source.first:  # it may have gone while others were looked for
         return Stand(number, NO_TIME, 0)
     block, lines = source.run.read(0, source.run.size)
     before, count = b"\n".join(block.split(b"\n", number - source.first)[:-1]) + b"\n", number - source.first

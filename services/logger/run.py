@@ -126,6 +126,15 @@ class Run:
             skip = 0
         return (blocks[0] if len(blocks) == 1 else b"".join(blocks)), total
 
+    def before(self, count: int) -> bytes:
+        """The block that ends with the `count`-th kept line; there must be one."""
+        index = self.lines
+        for chunk in reversed(self._chunks):
+            index -= chunk.lines
+            if index < count:
+                return bytes(chunk.data[chunk.begin : chunk.offset(count - index)])
+        raise IndexError(f"line {count} is asked for, and {self.lines} are kept")
+
     def newest(self) -> Iterator[tuple[int, bytes, int]]:
         """Blocks from the newest to the oldest: the index of the first line, the block, how many lines."""
         index = self.lines

@@ -57,7 +57,7 @@ class Reader:
     async def read(self) -> None:
         """All that there is now."""
         nothing = 0
-        while nothing < 3:  # a window of which nothing passes is none
+        while nothing < 30:  # a window of which nothing passes is none, and a search takes some turns
             batch = await at_once(self.feed)
             nothing = 0 if batch else nothing + 1
             if batch:

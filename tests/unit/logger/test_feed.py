@@ -135,6 +135,19 @@ async def test_what_was_told_as_missed_is_not_told_again_to_one_that_comes_back(
     assert (reader.numbers("a"), reader.numbers("b")) == ([*range(10), *range(20, 40)], [])
 
 
+async def test_one_that_breaks_off_before_it_has_caught_up_is_told_nothing_older_when_it_comes_back() -> None:
+    archive = Archive(Bounds())
+    for instance in "ab":
+        archive.take(numbered(0, 15, instance=instance))
+    reader = follow(archive)
+    archive.take(numbered(15, 40))
+    await reader.read_some()
+    assert not reader.live
+    resumed(reader, archive)
+    await reader.read()
+    assert (reader.numbers("a"), reader.numbers("b")) == (list(range(15, 55)), [])
+
+
 async def test_what_was_evicted_while_a_reader_was_away_is_counted_exactly() -> None:
     archive = Archive(Bounds(lines=50))
     reader = follow(archive)
@@ -167,7 +180,7 @@ async def test_what_a_filter_left_out_moves_the_cursor_on() -> None:
 
 async def test_feeds_of_an_equal_selection_share_what_was_filtered(monkeypatch: pytest.MonkeyPatch) -> None:
     archive = Archive(Bounds())
-    readers = [follow(archive, Selection(grep="1")) for _ in range(5)]
+    readers = [follow(archive, Selection(stream="stdout")) for _ in range(5)]
     for reader in readers:
         await reader.read()
     filtered, passing = list[int](), Selection.passing

@@ -5,53 +5,139 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from libs.loglines.pattern import Pattern
 from libs.loglines.selection import BadSelection, Selection
-from services.logger import newest
+from services.logger import search, sifting
 from services.logger.archive import Archive, Bounds
-from services.logger.newest import last_lines, last_lines_aside
+from services.logger.newest import last_lines
 from services.logger.ring import Ring
+from services.logger.search import Search, last_lines_aside, line_begin
+from services.logger.sifting import Aside, Sifter, Sifting
+from tests.support.waiting import eventually
 from tests.unit.logger.following import APP, UUID, numbered
+
+ODD = Selection(grep="^[0-9]*[13579] ")
 
 
 def ring_of(archive: Archive) -> Ring:
     for first in range(0, 100, 10):
         archive.take(numbered(first, 10))
+        archive.take(numbered(first, 10, instance="b"))
     ring = archive.ring(APP, UUID)
     assert ring is not None
     return ring
 
 
-async def test_lines_are_stored_while_a_search_is_under_way_and_it_answers_as_of_its_begin(
+@pytest.mark.parametrize("size", [0, 50, 4096])
+@pytest.mark.parametrize("count", [0, 1, 7, 1000])
+async def test_it_finds_what_a_search_at_once_finds(monkeypatch: pytest.MonkeyPatch, count: int, size: int) -> None:
+    monkeypatch.setattr(sifting, "SLICE", size)
+    monkeypatch.setattr(search, "SLICE", size)
+    ring = ring_of(Archive(Bounds()))
+    for selection in (ODD, Selection(grep="x"), Selection(grep="1", instance="b", until=70)):
+        found = await last_lines_aside(ring, selection, count, Sifting())
+        assert found == last_lines(ring, selection, count)
+
+
+async def test_lines_are_stored_while_a_search_is_under_way_and_what_came_since_is_no_part_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    archive = Archive(Bounds(lines=100))
-    ring, odd = ring_of(archive), Selection(grep="^[0-9]*[13579] ")
-    expected = last_lines(ring, odd, 7)
-    under_way, go_on, lines = asyncio.Event(), threading.Event(), Pattern.lines
-    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(sifting, "SLICE", 0)  # every slice is one for the threads
+    archive = Archive(Bounds(lines=200))
+    ring, lines = ring_of(archive), Pattern.lines
+    under_way, go_on = threading.Event(), threading.Event()
 
     def held(pattern: Pattern, texts: Sequence[bytes]) -> list[int]:
-        loop.call_soon_threadsafe(under_way.set)
+        under_way.set()
         assert go_on.wait(30)
         return lines(pattern, texts)
 
-    async def store() -> None:
-        await under_way.wait()
-        archive.take(numbered(100, 50))  # half of what is searched goes
-        go_on.set()
-
     monkeypatch.setattr(Pattern, "lines", held)
     async with asyncio.TaskGroup() as group:
-        group.create_task(store())
-        found = await last_lines_aside(ring, odd, 7)
-    assert found == expected
+        looking = group.create_task(last_lines_aside(ring, ODD, 1000, archive.sifting))
+        await eventually(under_way.is_set)
+        archive.take(numbered(100, 60))
+        assert ring.lines == 200
+        go_on.set()
+    numbers = {int(found.stored[17:]) for found in looking.result()}
+    assert max(numbers) == 99
+    assert len(looking.result()) < 100  # of what went from the ring, only what was under way was found
 
 
 async def test_a_search_that_takes_too_long_ends_and_says_what_would_help(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(newest, "SEARCH_SECONDS", -1)
+    monkeypatch.setattr(search, "SEARCH_SECONDS", -1)
     with pytest.raises(BadSelection, match=r"grep is 'x'.*a simpler pattern"):
-        await last_lines_aside(ring_of(Archive(Bounds())), Selection(grep="x"), 1)
+        await last_lines_aside(ring_of(Archive(Bounds())), Selection(grep="x"), 1, Sifting())
+
+
+async def test_who_waits_for_a_thread_has_its_turn_however_much_another_waits_for() -> None:
+    aside, go_on = Aside(1), threading.Event()
+    done = list[str]()
+
+    def work() -> None:
+        assert go_on.wait(30)
+
+    futures = [aside.run("a", work, partial(done.append, "a")) for _ in range(10)]
+    futures += [aside.run(key, work, partial(done.append, key)) for key in "bcb"]
+    go_on.set()
+    for future in futures:
+        await future
+    assert "".join(done) == "aabcab" + "a" * 7
+
+
+async def test_a_slow_pattern_goes_to_the_threads_and_comes_back_when_it_was_quick_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, cost, where = [0.0], [0.0], list[bool]()
+    main, lines = threading.current_thread(), Pattern.lines
+
+    def timed(pattern: Pattern, texts: Sequence[bytes]) -> list[int]:
+        clock[0] += cost[0]
+        where.append(threading.current_thread() is main)
+        return lines(pattern, texts)
+
+    monkeypatch.setattr(Pattern, "lines", timed)
+    monkeypatch.setattr(sifting, "thread_time", lambda: clock[0])
+    monkeypatch.setattr(search, "SLICE", 50)
+    sifter, ring = Sifter(Sifting(), "key"), ring_of(Archive(Bounds()))
+
+    async def slices(seconds: float) -> tuple[int, int]:
+        """How many were looked at on the loop, and how many in threads, if each takes so long."""
+        where.clear()
+        cost[0] = seconds
+        await sifter.finish(Search(ring, ODD, 1000))
+        return where.count(True), where.count(False)
+
+    here, aside = await slices(1e-6)
+    assert here > 60
+    assert aside == 0
+    assert await slices(0.012) == (1, here - 1)
+    probation = 2 * sifting.PROBATION
+    there = sum([(await slices(1e-6))[1] for _ in range(1 + probation // here)])
+    assert there in {probation, probation + 1}
+    assert await slices(1e-6) == (here, 0)
+
+
+LINES = st.lists(st.integers(0, 90).map(lambda size: b"x" * size + b"\n"), min_size=1, max_size=30)
+
+
+@settings(deadline=None)
+@given(LINES, st.integers(0, 120))
+def test_slices_from_the_end_are_whole_lines_of_the_size_that_is_wanted_or_one_line(
+    lines: list[bytes], size: int
+) -> None:
+    block = b"".join(lines)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "SLICE", size)
+        end = len(block)
+        while end:
+            begin = line_begin(block, end)
+            assert begin == 0 or block[begin - 1 : begin] == b"\n"
+            assert end - begin <= size or block.count(b"\n", begin, end) == 1
+            end = begin
