@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import ssl
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -13,8 +14,9 @@ from typing import Protocol
 from services.logger.drains import kinds
 from services.logger.drains.lot import Lot
 from services.logger.drains.names import Names
+from services.logger.drains.reasons import reason_of
 from services.logger.drains.rendering import Layout
-from services.logger.drains.way import Way
+from services.logger.drains.way import Way, trust
 
 
 class Away(Exception):
@@ -109,6 +111,14 @@ class Kind(Protocol):
     ) -> AbstractAsyncContextManager[Connection]:
         """A connection while the body runs; raises `Away`. `wake` is called when it was lost."""
         ...
+
+
+async def trusted(target: Target) -> ssl.SSLContext:
+    """Whom a drain trusts, and what it shows; raises `Away` where its certificates are of no use."""
+    try:
+        return await trust(target.ca, target.client_certificate, target.client_key)
+    except (OSError, ValueError) as error:
+        raise Away(f"the drain's certificates cannot be used: {reason_of(error)}") from error
 
 
 @cache

@@ -14,10 +14,9 @@ from urllib.parse import unquote
 import aiohttp
 from yarl import URL
 
-from services.logger.drains.kind import Away, Batch, Pace, Refused, Target, Terms
+from services.logger.drains.kind import Away, Batch, Pace, Refused, Target, Terms, trusted
 from services.logger.drains.reasons import reason_of
 from services.logger.drains.rendering import Layout
-from services.logger.drains.way import trust
 
 SCHEMES = ("https", "http")
 PACE = Pace(size=100 * 1024, linger=1.0)
@@ -34,10 +33,7 @@ def layout(layout: Layout) -> Layout:
 @asynccontextmanager
 async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[], None]) -> AsyncIterator[LogplexLine]:  # noqa: ARG001 - each batch has its own answer
     """See `Kind.connect`. It is each batch's sending that finds out whether the receiver is there."""
-    try:
-        context = await trust(target.ca, target.client_certificate, target.client_key) if _safe(target) else False
-    except (OSError, ValueError) as error:
-        raise Away(f"the drain's certificates cannot be used: {error}") from error
+    context = await trusted(target) if _safe(target) else False
     try:
         authorization = _auth(target)
     except ValueError as error:

@@ -18,10 +18,9 @@ from contextlib import asynccontextmanager
 from typing import cast
 from urllib.parse import urlsplit
 
-from services.logger.drains.kind import Away, Batch, Pace, Target, Terms
+from services.logger.drains.kind import Away, Batch, Pace, Target, Terms, trusted
 from services.logger.drains.reasons import reason_of
 from services.logger.drains.rendering import Layout
-from services.logger.drains.way import trust
 
 SCHEMES = ("syslog", "syslog+tls")
 PACE = Pace(size=64 * 1024, linger=0.0)
@@ -43,11 +42,9 @@ async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[
     parts = urlsplit(target.url)
     host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
     loop = asyncio.get_running_loop()
-    context = None
+    context = await trusted(target) if parts.scheme == "syslog+tls" else None
     try:
         async with asyncio.timeout(terms.connect_seconds):
-            if parts.scheme == "syslog+tls":
-                context = await trust(target.ca, target.client_certificate, target.client_key)
             sock = await _connected(target, host, port, terms)
             _, line = await loop.create_connection(
                 lambda: SyslogLine(layout, terms, wake, tls=context is not None),
