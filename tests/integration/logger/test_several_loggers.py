@@ -7,33 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
-import pytest
 from aiohttp import web
 
-from libs.engine.drivers.memory import MemoryEngine
 from libs.keyspace.records import MeshMember
 from libs.loglines.sharing import logger_of
 from libs.store.shelf import Shelf
 from libs.web import listen
-from tests.integration.logger.world import KEYS, NODE, World, numbers, owner_beside
+from tests.integration.logger.world import KEYS, NODE, Spoken, numbers, owner_beside, say
 from tests.support.waiting import eventually
 
-Spoken = World[MemoryEngine]
 OTHER = owner_beside(NODE)  # it has the app `shop`, and leaves it to NODE when it goes
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Spoken:
-    engine = MemoryEngine()
-    engine.add_image("app")
-    return World(tmp_path, engine)
-
-
-def say(world: Spoken, name: str, *texts: str) -> None:
-    for text in texts:
-        world.engine.say(name, text.encode() + b"\n")
 
 
 async def announced(world: Spoken, id_: str, *, there: bool = True) -> None:

@@ -22,13 +22,12 @@ from libs.keyspace.records import App
 from libs.store.shelf import Shelf
 from services.logger.settings import LoggerSettings
 from services.logger.syslog_terms import BadListener, Terms
-from tests.integration.logger.world import KEYS, World
+from tests.integration.logger.world import KEYS, Spoken, World
 from tests.support.certificates import make_certificate
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 LOCAL = "127.0.0.1"
-Spoken = World[MemoryEngine]
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from libs.daemon import Daemon
 from libs.engine import Engine, Identity, Images, InstanceSpec, Logs
+from libs.engine.drivers.memory import MemoryEngine
 from libs.keyspace import Keyspace
 from libs.keyspace.records import Instance, LogEnd, MeshMember
 from libs.loglines.sharing import logger_of
@@ -141,9 +142,21 @@ class World(Generic[E]):
 
         await eventually(arrived, what="the lines")
 
+    async def has_more_than(self, count: int) -> bool:
+        return len(await self.lines()) > count
+
     async def end(self, name: str) -> LogEnd | None:
         stored = await self.ends.get(NODE, name.partition("_v")[0], name.rpartition("-")[2])
         return stored.document if stored else None
+
+
+Spoken = World[MemoryEngine]
+
+
+def say(world: Spoken, name: str, *texts: str) -> None:
+    """An instance says these lines."""
+    for text in texts:
+        world.engine.say(name, text.encode() + b"\n")
 
 
 def owner_beside(id_: str, app: str = "shop") -> str:
