@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -133,6 +134,24 @@ async def test_an_error_has_nothing_of_what_the_peer_said_nor_the_urls_path(sche
     told = str(caught.value)
     assert told.startswith(f"127.0.0.1:{port} ")
     assert not any(word in told for word in ("secret", "SSH", "T0KEN", "abc", "http:", "https:"))
+    server.close()
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"]
+)
+async def test_a_receiver_whose_answer_never_comes_for_all_that_it_says_is_left(answer: bytes) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while True:
+                writer.write(answer * 1000)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(Away, match=rf"^127\.0\.0\.1:{port} says far more than an answer$"):
+        await reach(f"http://127.0.0.1:{port}/", Terms(Way(inward=True)))
     server.close()
 
 
