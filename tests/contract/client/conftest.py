@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from libs.client import watching
 from libs.client.command import run
 from libs.client.invocation import Invocation
 from libs.client.profile import Profiles, profile_path
@@ -112,3 +113,12 @@ def anonymous(tmp_path: Path, controller: str) -> Deis:
 def deis(anonymous: Deis) -> Deis:
     anonymous.log_in()
     return anonymous
+
+
+@pytest.fixture
+def paper(deis: Deis, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Deis:
+    """Its app has a second release; who follows that pauses for no time worth waiting for."""
+    monkeypatch.setattr(watching, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(watching, "LONGEST_PAUSE_SECONDS", 0.01)
+    stand_in.app("paper")["releases"].append("ada deployed it")
+    return deis

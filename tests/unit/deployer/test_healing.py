@@ -5,55 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from libs.keyspace import records as r
 from services.controller.deployer.healing import waits
 from services.controller.deployer.view import Filed
+from tests.support.deployer.healing import only, planned, running, sicken, words, work
 from tests.support.deployer.proxy import Proxy
 from tests.support.deployer.world import World
-
-
-def running(**formation: int) -> World:
-    """A world in which v2 runs; one instance may be there beside those of a type."""
-    world = World(surge=0.01)
-    world.change(formation=formation)
-    world.deploy("good")
-    world.come_to_rest()
-    world.told.clear()
-    return world
-
-
-def work(world: World, times: int = 6) -> None:
-    """Everybody does their work for a moment."""
-    for _ in range(times):
-        for id_ in list(world.containers):
-            world.check(id_)
-        world.route()
-        world.read_logs()
-        world.look()
-        world.pass_time(0.01)
-
-
-def planned(world: World) -> list[r.Planned]:
-    return list(world.rollouts[world.app.release].document.planned)
-
-
-def only(world: World) -> str:
-    (id_,) = world.containers
-    return id_
-
-
-def words(world: World) -> list[tuple[str, str]]:
-    return [(happening.kind, happening.message) for happening in world.told]
-
-
-def sicken(world: World, *ids: str) -> None:
-    world.sick |= set(ids)
-    for id_ in ids:
-        world.check(id_)
 
 
 def test_one_that_is_not_live_stands_in_until_its_successor_is_ready_and_routed() -> None:
@@ -325,101 +283,3 @@ def test_a_leader_that_ends_between_any_two_steps_leaves_all_to_the_next(after: 
     assert old not in world.containers
     assert len(world.containers) == 1
     assert planned(world)[0].replaces == ""
-
-
-class Heals(RuleBasedStateMachine):
-    """Instances hang, recover, go deaf, exit and vanish; the deployer keeps as many in use as there were."""
-
-    world: World
-
-    @initialize(web=st.integers(1, 3), surge=st.sampled_from([None, "0", "1", "2"]), tight=st.booleans())
-    def begin(self, web: int, surge: str | None, tight: bool) -> None:
-        self.world = World(surge=0.25)
-        if tight:
-            self.world.memory = {"web": "1M", "worker": "1M"}
-            self.world.capacity = (web + 1) * 2**20
-        self.world.change(formation={"web": web, "worker": 1}, settings=r.AppSettings(surge=surge))
-        self.world.deploy("good")
-        self.world.come_to_rest()
-
-    @precondition(lambda self: self.world.containers)
-    @rule(data=st.data(), what=st.sampled_from(["sick", "deaf"]))
-    def afflict(self, data: st.DataObject, what: str) -> None:
-        getattr(self.world, what).add(data.draw(st.sampled_from(sorted(self.world.containers))))
-
-    @rule(what=st.sampled_from(["sick", "deaf"]))
-    def recover(self, what: str) -> None:
-        getattr(self.world, what).clear()
-
-    @precondition(lambda self: self.world.containers)
-    @rule(data=st.data(), what=st.sampled_from(["check", "exit", "vanish", "stop_by_hand"]))
-    def befall(self, data: st.DataObject, what: str) -> None:
-        getattr(self.world, what)(data.draw(st.sampled_from(sorted(self.world.containers))))
-
-    @rule(seconds=st.sampled_from([0.1, 11.0, 61.0, 301.0]))
-    def pass_time(self, seconds: float) -> None:
-        self.world.pass_time(seconds)
-
-    @rule()
-    def route(self) -> None:
-        self.world.route()
-
-    @rule(after=st.none() | st.integers(0, 3), slowly=st.booleans())
-    def look(self, after: int | None, slowly: bool) -> None:
-        """No look takes one that is ready out of use while none in its slot is; in place it takes one at a time."""
-        view = self.world.view()
-        serving = {id_ for id_, i in view.live.items() if view.ready(i)}
-        retired = self.world.retiring.keys()
-        self.world.look(after, slowly=slowly)
-        for id_ in (self.world.retiring.keys() - retired) & serving:
-            self.check_retired(id_, serving)
-
-    def check_retired(self, id_: str, serving: set[str]) -> None:
-        world = self.world
-        identity = world.containers[id_].identity
-        if world.retiring[id_][1].reason.startswith("replaced in place"):
-            leaving = [i for i in world.retiring if world.containers[i].state == "running"]
-            assert [i for i in leaving if world.containers[i].identity.type == identity.type] == [id_]
-            return
-        mates = [world.containers[other].identity for other in world.live().keys() & serving]
-        assert (identity.type, identity.number) in {(mate.type, mate.number) for mate in mates}
-
-    @rule(times=st.integers(1, 8))
-    def work(self, times: int) -> None:
-        work(self.world, times)
-
-    @invariant()
-    def memory_is_never_given_twice(self) -> None:
-        if hasattr(self, "world") and self.world.capacity is not None:
-            up = sum(instance.state == "running" for instance in self.world.containers.values())
-            assert up * 2**20 <= self.world.capacity
-
-    @invariant()
-    def no_more_stand_in_than_the_surge_allows(self) -> None:
-        if not hasattr(self, "world"):
-            return
-        world = self.world
-        for type_ in ("web", "worker"):
-            standing_in = [entry for entry in planned(world) if entry.type == type_ and entry.replaces]
-            allowed = max(1, int(world.app.settings.surge or 1))
-            assert len(standing_in) <= allowed
-
-    def teardown(self) -> None:
-        if not hasattr(self, "world"):
-            return
-        world = self.world
-        world.sick.clear()
-        world.deaf.clear()
-        world.pass_time(400)
-        world.come_to_rest()
-        entries = planned(world)
-        assert all(not entry.replaces for entry in entries)
-        assert {entry.id for entry in entries} == world.containers.keys()
-        assert sorted((e.type, e.number) for e in entries) == sorted(
-            [*(("web", n + 1) for n in range(world.app.formation["web"])), ("worker", 1)]
-        )
-        assert world.rollouts[2].document.alarms == {}
-
-
-TestHeals = Heals.TestCase
-TestHeals.settings = hypothesis_settings(max_examples=60, stateful_step_count=40, deadline=None)

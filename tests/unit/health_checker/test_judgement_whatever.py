@@ -15,8 +15,6 @@ from services.health_checker.target import Target
 from tests.unit.health_checker.runs import ANSWERED, FAULT, REFUSED, RUN, WAITING, Run, brief
 
 outcomes = st.sampled_from([PASSED, REFUSED, ANSWERED, FAULT, WAITING])
-
-
 checks = st.builds(
     Check,
     success_threshold=st.integers(1, 3),
@@ -24,11 +22,7 @@ checks = st.builds(
     period_seconds=st.floats(0.5, 3),
     initial_delay_seconds=st.floats(0, 3),
 )
-
-
 runs = st.builds(Run, startup=st.none() | checks, readiness=checks, liveness=st.none() | checks)
-
-
 moves = st.lists(
     st.one_of(
         st.tuples(st.just("probe"), st.integers(0, 1), outcomes),
