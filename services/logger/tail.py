@@ -75,9 +75,12 @@ class Tail:
         feed = self._archive.feed(ticket.app, ticket.app_uuid, selection, lines=begin.lines, after=_cursor(begin))
         with closing(feed), self._pieces.reader(ticket.app_uuid, selection) as build:
             await socket.send(messages.ready(ticket.app, self._logger, self._archive.boot))
-            live = False
+            live, placed = False, begin.after is not None
             while True:
                 batch = await _batch(feed)
+                if not placed:
+                    placed = True
+                    await socket.send(messages.places(feed.start))
                 for gap in batch.missed:
                     self._counts.miss(gap.lines)
                     await socket.send(messages.missed(*gap))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from libs.loglines.line import LAST, NANOSECONDS
+from services.logger.feed_place import Place
 from services.logger.tail_ends import End
 
 MOST_LINES = 1_000_000  # that a reader may ask for
@@ -65,6 +67,11 @@ def read_begin(message: str | bytes) -> Begin:
 def ready(app: str, logger: str, boot: str) -> str:
     """The tail stands."""
     return _text(type="ready", app=app, logger=logger, boot=boot)
+
+
+def places(sources: Mapping[str, Place]) -> str:
+    """Where a reader who came without a cursor stands before the first line."""
+    return _text(type="places", sources={instance: place._asdict() for instance, place in sources.items()})
 
 
 def live() -> str:

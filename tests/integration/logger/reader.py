@@ -27,6 +27,7 @@ from libs.loglines.tail import (
     Event,
     Live,
     Missed,
+    Places,
     Ready,
     begin,
     event_of,
@@ -62,6 +63,8 @@ class Reader:
             assert event is not None
             if isinstance(event, Ready):
                 self.cursor = self.cursor.reading(event.boot)
+            elif isinstance(event, Places):
+                self.cursor = self.cursor.at(event)
             self.events.append(event)
             return
         parts = parts_of(message)
@@ -88,6 +91,10 @@ class Reader:
     async def counts(self, lines: int) -> None:
         """Read until it has so many lines."""
         await self.until(lambda: len(self.lines) >= lines, f"{lines} lines")
+
+    async def stands(self) -> None:
+        """Read until it knows where it stands."""
+        await self.until(lambda: self.told(Places) is not None, "where it stands")
 
     async def live(self) -> None:
         """Read until what was is told."""

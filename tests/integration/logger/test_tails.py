@@ -98,6 +98,33 @@ async def test_a_reader_whose_line_broke_goes_on_with_its_cursor(world: TailWorl
             assert again.missed == []
 
 
+async def test_a_reader_whose_line_broke_before_the_first_line_goes_on_from_where_it_stood(world: TailWorld) -> None:
+    async with world.agent():
+        async with world.logger(), world.tail(ALL) as ready:
+            web, worker = await world.start("a1"), await world.start("b2", number=2)
+            world.say(web, *numbers(0, 100))
+            world.say(worker, *numbers(100, 200))
+            await ready.counts(200)
+            async with world.tail(10) as ten, world.tail(0) as none:
+                for reader in (ten, none):
+                    await reader.stands()
+                    reader.connection.transport.abort()
+            assert ten.lines == none.lines == []
+            world.say(web, "one more")
+            await ready.counts(201)
+            async with world.tail(after=ten.cursor) as again, world.tail(after=none.cursor) as anew:
+                await again.live()
+                await anew.live()
+                assert again.lines == [*numbers(190, 200), "one more"]
+                assert anew.lines == ["one more"]
+        async with world.logger(), world.tail(after=ten.cursor) as again, world.tail(after=none.cursor) as anew:
+            await again.counts(11)
+            await anew.counts(1)
+            assert sorted(again.lines) == sorted([*numbers(190, 200), "one more"])
+            assert anew.lines == ["one more"]
+            assert [*again.missed, *anew.missed] == []
+
+
 async def test_a_reader_goes_on_over_a_restart_of_the_logger_that_its_agent_fills_again(world: TailWorld) -> None:
     async with world.agent():
         async with world.logger():

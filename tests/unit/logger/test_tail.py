@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from libs.keyspace.records import Ticket
-from libs.loglines.tail import End, Live, Ready, begin, event_of, parts_of
+from libs.loglines.tail import Cursor, End, Live, Place, Places, Ready, begin, event_of, parts_of
 from libs.sockets.serving import Socket
 from services.logger import tail as tails
 from services.logger.archive import Archive, Bounds
@@ -77,13 +77,42 @@ async def test_a_tail_whose_ring_had_to_go_sends_its_reader_for_a_new_ticket() -
         stage.archive.say("shop", "u1", 7, "hello")
         await eventually(lambda: any(isinstance(one, bytes) for one in reader.heard))
         stage.archive.forget("u1")
-    assert reader.kinds() == [Ready, Live, End]
+    assert reader.kinds() == [Ready, Places, Live, End]
     assert stage.end(reader) == ("moved", 1012)
     [lines] = [one for one in reader.heard if isinstance(one, bytes)]
     [part] = parts_of(lines)
     assert (part.source.process, part.source.instance, part.block[17:]) == ("deis", "", b"hello\n")
     assert stage.counts.bytes == len(lines)
     assert stage.counts.ends == {"moved": 1}
+
+
+async def test_a_reader_without_a_cursor_is_told_where_it_stands_before_any_line() -> None:
+    stage, reader = Stage(), Said(begin(1, {}))
+    for at in (7, 8):
+        stage.archive.say("shop", "u1", at, "hello")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(stage.talk(reader))
+        await eventually(lambda: Live in reader.kinds())
+        stage.tail.end(STOPPING)
+    _, told, lines, *_ = reader.heard
+    assert isinstance(told, str)
+    assert isinstance(lines, bytes)
+    places = event_of(told)
+    assert isinstance(places, Places)
+    [part] = parts_of(lines)
+    assert places.sources[""].next == part.source.next - 1
+    assert (places.sources[""].at, places.sources[""].nth) == (7, 1)
+
+
+async def test_a_reader_with_a_cursor_knows_where_it_stands() -> None:
+    stage = Stage()
+    cursor = Cursor(stage.archive.boot, {"": Place(stage.archive.boot, 0, 0, 0)})
+    reader = Said(begin(1, {}, cursor))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(stage.talk(reader))
+        await eventually(lambda: Live in reader.kinds())
+        stage.tail.end(STOPPING)
+    assert reader.kinds() == [Ready, Live, End]
 
 
 async def test_the_first_reason_counts_and_the_feed_is_closed() -> None:

@@ -12,7 +12,21 @@ from hypothesis import strategies as st
 from libs.loglines import Kind, encode
 from libs.loglines.line import LAST
 from libs.loglines.selection import Selection
-from libs.loglines.tail import Cursor, End, Live, Missed, Part, Place, Ready, begin, event_of, parts_of
+from libs.loglines.tail import (
+    Cursor,
+    End,
+    Live,
+    Missed,
+    Part,
+    Place,
+    Places,
+    Ready,
+    Stand,
+    begin,
+    event_of,
+    parts_of,
+)
+from services.logger import feed_place
 from services.logger import tail_messages as messages
 from services.logger.feed import Piece
 from services.logger.ring import Source
@@ -78,6 +92,8 @@ def test_a_cursor_has_so_many_places_at_most() -> None:
 
 def test_events_are_read_by_the_reader() -> None:
     assert event_of(messages.ready("shop", "n1", "b")) == Ready(type="ready", app="shop", logger="n1", boot="b")
+    sources = {"i1": Stand(next=7, at=5, nth=1)}
+    assert event_of(messages.places({"i1": feed_place.Place(7, 5, 1)})) == Places(type="places", sources=sources)
     assert event_of(messages.live()) == Live(type="live")
     assert event_of(messages.end(STOPPING)) == End(type="end", reason="stopping", detail=STOPPING.detail)
 
