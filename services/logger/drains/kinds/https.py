@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import aiohttp
 from yarl import URL
 
-from services.logger.drains.heard import Heard
+from services.logger.drains.heard import SaysTooMuch, bounded
 from services.logger.drains.kind import Away, Batch, Pace, Refused, Target, Terms, trusted
 from services.logger.drains.reasons import reason_of
 from services.logger.drains.rendering import Layout
@@ -42,12 +42,11 @@ async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[
     limits = aiohttp.ClientTimeout(
         total=4 * terms.stall_seconds, sock_connect=terms.connect_seconds, sock_read=terms.stall_seconds
     )
-    heard = Heard(terms.way.open_socket)
     connector = aiohttp.TCPConnector(
         limit=1,
         ssl=context,
         resolver=terms.names.resolver(target.app, target.token),
-        socket_factory=heard.open_socket,
+        socket_factory=terms.way.open_socket,
     )
     headers = {
         "Content-Type": "application/logplex-1",
@@ -56,12 +55,12 @@ async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[
     }
     async with aiohttp.ClientSession(
         timeout=limits,
-        connector=connector,
+        connector=bounded(connector),
         headers=headers | authorization,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
     ) as session:
-        yield LogplexLine(session, URL(target.url, encoded=True), layout, heard)
+        yield LogplexLine(session, URL(target.url, encoded=True), layout)
 
 
 def _safe(target: Target) -> bool:
@@ -78,9 +77,8 @@ class LogplexLine:
 
     lost = ""
 
-    def __init__(self, session: aiohttp.ClientSession, url: URL, layout: Layout, heard: Heard) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: URL, layout: Layout) -> None:
         self._session = session
-        self._heard = heard
         self._url = url
         self._layout = layout
         self._settled = 0
@@ -90,16 +88,15 @@ class LogplexLine:
         body = b"".join([self._layout.frames(lot) for lot in batch.lots])
         headers = {"Logplex-Msg-Count": str(batch.lines), "Logplex-Frame-Id": batch.id}
         try:
-            with self._heard.bounded():
-                async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
-                    await answer.content.read(READ)
+            async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
+                await answer.content.read(READ)
+        except SaysTooMuch as error:
+            raise Away(f"{self._name} says far more than an answer") from error
         except aiohttp.ClientConnectorCertificateError as error:
             raise Away(f"the certificate of {self._name} is not trusted: {reason_of(error)}") from error
         except TimeoutError as error:
             raise Away(f"{self._name} did not answer in time") from error
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError, asyncio.LimitOverrunError) as error:
-            if self._heard.much:
-                raise Away(f"{self._name} says far more than an answer") from error
             raise Away(f"{self._name} cannot be reached: {reason_of(error)}") from error
         if 200 <= answer.status < 300:
             self._settled += 1
