@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -18,12 +19,14 @@ from services.logger.archive import Archive
 from services.logger.settings import LoggerSettings
 from services.logger.syslog_framing import Framing
 from services.logger.syslog_intake import Intake, IntakeCollector, Keeps
+from services.logger.syslog_renewal import Renewal
 from services.logger.syslog_terms import Terms
 
 PATIENCE = 60.0  # seconds that a message may take from its first byte to its last
 HANDSHAKE = 10.0  # seconds that a sender may take to show its certificate
 PIECE = 32 * 1024  # bytes that are read at once of a sender, and taken in one turn of the loop of all of them
-LOOK = 5.0  # seconds between two looks for senders that keep a message back
+LOOK = 5.0  # seconds between two looks for senders that keep a message back, and for renewed certificates
+BACKLOG = 100  # senders that the kernel keeps until they are taken
 
 log = structlog.get_logger("logger")
 
@@ -36,6 +39,8 @@ class Listener:
         self.patience = patience
         self.senders: set[Sender] = set()
         self._most = senders
+        self._door: socket.socket | None = None
+        self._server: asyncio.Server | None = None
         self._waiting: deque[Sender] = deque()  # those of whom something was read that is not taken yet
 
     def read(self, sender: Sender) -> None:
@@ -68,19 +73,32 @@ class Listener:
     @asynccontextmanager
     async def listening(self, terms: Terms) -> AsyncIterator[int]:
         """Take senders while the body runs; yields the port."""
-        server = await asyncio.get_running_loop().create_server(
+        family = socket.AF_INET6 if ":" in terms.host else socket.AF_INET
+        with socket.create_server((terms.host, terms.port), family=family, backlog=BACKLOG) as door:
+            self._door, self._server = door, await self._serving(door, terms.tls)
+            try:
+                yield door.getsockname()[1]
+            finally:
+                self._server.close()
+                self._door = self._server = None
+                for sender in list(self.senders):
+                    sender.end("the logger ends")
+
+    async def renew(self, tls: ssl.SSLContext) -> None:
+        """Hold those who come from now on to other certificates; who is there stays, and nobody is turned away."""
+        if self._door is not None and (former := self._server) is not None:
+            self._server = await self._serving(self._door, tls)
+            former.close()
+
+    async def _serving(self, door: socket.socket, tls: ssl.SSLContext | None) -> asyncio.Server:
+        """One more server at a door, which stays open when the server is closed."""
+        return await asyncio.get_running_loop().create_server(
             lambda: Sender(self),
-            terms.host,
-            terms.port,
-            ssl=terms.tls,
-            ssl_handshake_timeout=HANDSHAKE if terms.tls else None,
+            sock=door.dup(),
+            backlog=BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=HANDSHAKE if tls else None,
         )
-        try:
-            yield server.sockets[0].getsockname()[1]
-        finally:
-            server.close()
-            for sender in list(self.senders):
-                sender.end("the logger ends")
 
 
 def syslog_tasks(
@@ -99,6 +117,10 @@ def syslog_tasks(
     listener = Listener(intake, terms.senders, patience=PATIENCE)
     daemon.registry.register(IntakeCollector(intake.counts))
     daemon.loop("close_stalled_syslog_senders", listener.close_stalled, every=LOOK)
+    if terms.files is not None:
+        renewal = Renewal(terms.files, listener.renew)
+        daemon.loop("renew_syslog_certificates", renewal.look, every=LOOK)
+        daemon.facts["syslog certificates"] = lambda: renewal.trouble or "as in their files"
     return {"take_syslog": _take(daemon, listener, terms, apps)}
 
 
@@ -133,15 +155,15 @@ class Sender(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A sender is there; behind TLS, it has shown its certificate."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport, counts = transport, self._intake.counts
-        self._name = _name_of(transport)
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods alone
+        counts = self._intake.counts
+        self._name = _name_of(self._transport)
         if self._listener.full:
             counts.turned_away += 1
             log.warning("turned a syslog sender away: there are as many as may be", sender=self._name)
-            transport.abort()
+            self._transport.abort()
             return
-        _keep_alive(transport)
+        _keep_alive(self._transport)
         self._listener.senders.add(self)
         counts.senders += 1
         log.info("a syslog sender came", sender=self._name)

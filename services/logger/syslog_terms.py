@@ -14,14 +14,49 @@ class BadListener(ValueError):
     """Settings by which nobody could be let in safely; the message says what would be right."""
 
 
+Mark = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Files:
+    """What TLS is made of: PEM files, of which that of the senders' authorities may be missing."""
+
+    cert: Path
+    key: Path
+    ca: Path | None
+
+    def context(self) -> ssl.SSLContext:
+        """Made of the files as they are now; raises `BadListener`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(self.cert, self.key, password=_no_password)
+        except (OSError, ssl.SSLError) as error:
+            raise BadListener(
+                f"the certificate {self.cert} with the key {self.key} cannot be used for syslog: {error}"
+            ) from error
+        if self.ca is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            try:
+                context.load_verify_locations(self.ca)
+            except (OSError, ssl.SSLError) as error:
+                raise BadListener(f"the authorities of syslog senders in {self.ca} cannot be used: {error}") from error
+        return context
+
+    def mark(self) -> Mark:
+        """Another one whenever a file is another."""
+        return tuple(_mark(path) for path in (self.cert, self.key, self.ca) if path is not None)
+
+
 @dataclass(frozen=True)
 class Terms:
-    """Where it listens, and on which terms; `tls` has what is needed for it, None is plain TCP."""
+    """Where it listens, and on which terms; `tls` is made of `files`, None is plain TCP."""
 
     host: str
     port: int
     senders: int
     tls: ssl.SSLContext | None
+    files: Files | None
 
     @classmethod
     def of(cls, settings: LoggerSettings) -> Terms | None:
@@ -47,24 +82,21 @@ class Terms:
                 "DEIS_LOGGER_SYSLOG_CERT_FILE, DEIS_LOGGER_SYSLOG_KEY_FILE and DEIS_LOGGER_SYSLOG_CA_FILE (the "
                 "authorities that sign the senders'), or listen on 127.0.0.1"
             )
-        tls = _context(cert, key, ca) if cert and key else None
-        return cls(host, port, settings.logger_syslog_senders, tls)
+        files = Files(cert, key, ca) if cert and key else None
+        return cls(host, port, settings.logger_syslog_senders, files.context() if files else None, files)
 
 
-def _context(cert: Path, key: Path, ca: Path | None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+def _mark(path: Path) -> tuple[int, ...]:
     try:
-        context.load_cert_chain(cert, key)
-    except (OSError, ssl.SSLError) as error:
-        raise BadListener(f"the certificate {cert} with the key {key} cannot be used for syslog: {error}") from error
-    if ca is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
-        try:
-            context.load_verify_locations(ca)
-        except (OSError, ssl.SSLError) as error:
-            raise BadListener(f"the authorities of syslog senders in {ca} cannot be used: {error}") from error
-    return context
+        found = path.stat()
+    except OSError:
+        return ()
+    return (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
+
+
+def _no_password() -> str:
+    """For a key that is locked: else a terminal would be asked, and the daemon stand still."""
+    return ""
 
 
 def _is_loopback(host: str) -> bool:
