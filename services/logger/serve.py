@@ -40,7 +40,13 @@ async def keep_lines(daemon: Daemon, settings: LoggerSettings, store: Store) -> 
     """The same over a store that is open."""
     keys = Keyspace(settings.store_prefix)
     archive = Archive(
-        Bounds(settings.logger_lines, settings.logger_bytes, settings.logger_memory, settings.logger_floor)
+        Bounds(
+            settings.logger_lines,
+            settings.logger_bytes,
+            settings.logger_memory,
+            settings.logger_floor,
+            settings.logger_apps,
+        )
     )
     daemon.registry.register(ArchiveCollector(archive))
     apps = Mirror(store, keys.apps)

@@ -22,6 +22,12 @@ class LoggerSettings(Settings):
     logger_floor: int = Field(
         1000, ge=0, description="lines that an app keeps while others have more, if memory is short"
     )
+    logger_apps: int = Field(
+        20_000,
+        ge=1,
+        description="apps of which lines are kept; beyond them go those of the app that was written longest ago, "
+        "unless somebody follows it",
+    )
     logger_forget_seconds: float = Field(600.0, ge=0, description="how long the lines of a destroyed app are kept")
     logger_sockets_host: str = Field("127.0.0.1", description="where log tails listen: loopback or the admin network")
     logger_sockets_port: int = Field(8089, description="their port; 0 takes a free one")

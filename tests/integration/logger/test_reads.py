@@ -114,3 +114,12 @@ async def test_an_app_made_again_under_an_old_name_sees_nothing_of_its_predecess
         await world.has(["secret"])
         await apps.put(App(id="shop", uuid="another", owner="eve", created=now, updated=now), "shop")
         await world.has([])
+
+
+async def test_beyond_so_many_apps_the_lines_go_of_the_one_that_was_written_longest_ago(world: Spoken) -> None:
+    async with world.logger(logger_apps=2), world.agent():
+        for app in ("a", "b", "c"):
+            world.engine.say(await world.start(f"{app}1", app=app), f"{app} speaks\n".encode())
+            await world.has([f"{app} speaks"], app=app)
+        assert await world.lines("a") == []
+        assert await world.lines("b") == ["b speaks"]
