@@ -40,6 +40,9 @@ class Handler(ResponseHandler):
 
 def bounded(connector: aiohttp.TCPConnector) -> aiohttp.TCPConnector:
     """The same, whose connections hear no more than that."""
-    factory: partial[ResponseHandler] = partial(Handler, loop=asyncio.get_running_loop())
-    connector._factory = factory  # noqa: SLF001 - it has no argument for it
+    connector._factory = partial(_handler, asyncio.get_running_loop())  # noqa: SLF001 - it has no argument for it
     return connector
+
+
+def _handler(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return Handler(loop)
