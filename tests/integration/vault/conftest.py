@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import subprocess
@@ -30,6 +31,8 @@ from libs.vault.keyfile import KeyFile
 from tests.support.api import Api, running_api
 from tests.support.etcd import EtcdServer
 from tests.support.ports import free_port
+
+PASSWORD = "correct horse battery staple"
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,20 @@ class World:
         await Shelf(self.store, self.keyspace.mesh).put(member, service, host.name)
 
 
+def key_of(host: Host) -> str:
+    """The one key of a host."""
+    (key_id,) = host.file.read()
+    return key_id
+
+
+def tells_nothing_secret(said: Said, *hosts: Host) -> None:
+    """Neither a key nor a config value."""
+    assert PASSWORD not in said.all
+    for host in hosts:
+        for key in host.file.read().values():
+            assert base64.b64encode(key).decode() not in said.all
+
+
 @asynccontextmanager
 async def opened(endpoint: str, prefix: str) -> AsyncIterator[Store]:
     """A bare client of an etcd."""
@@ -172,3 +189,15 @@ def one(world: World) -> Host:
 def two(world: World) -> Host:
     """Another host."""
     return world.host("two")
+
+
+@pytest.fixture
+async def filled(world: World, one: Host) -> World:
+    """A platform with three releases of `hello`; its key is on `one`."""
+    async with world.api(one) as api:
+        admin = await api.client.joined("admin")
+        await admin("POST", "/v1/apps", {"id": "hello"})
+        for number in (2, 3):
+            answer = await admin("POST", "/v1/apps/hello/config", {"values": {f"PASSWORD_{number}": PASSWORD}})
+            assert answer.status == 201
+    return world
