@@ -25,6 +25,7 @@ from services.log_agent.patience import until_answered
 from services.log_agent.position import BadPosition, Position
 from services.log_agent.reading import Reading
 from services.log_agent.sender import Counts
+from services.log_agent.watching import Watch, compare, told
 
 log = structlog.get_logger("log_agent")
 
@@ -58,6 +59,9 @@ class Follower:
         self._changed = asyncio.Event()
         self._reading = Reading()
         self._pace = CatchingUp()
+        self._watch = Watch()
+        self._lane: Lane | None = None
+        self._leave: Callable[[], None] = lambda: None  # the open stream, at once
         self._mourned: datetime | None = None  # the end whose last words were told to be lost, perhaps
         self._refilling: Position | None = None  # what the logger had before it lost its memory
 
@@ -77,11 +81,35 @@ class Follower:
         """Until the instance is gone and all that it said has arrived."""
         await self._parts.settled(self._instance.id)  # of the follower before, where the app moved away and is back
         asked = partial(self._parts.client.known, self._instance.app_uuid, self._instance.id)
-        lane = self._begin(await until_answered(asked))
+        lane = self._lane = self._begin(await until_answered(asked))
         try:
             await self._follow(lane)
         finally:
+            self._lane = None
             lane.leave()
+
+    async def check(self) -> None:
+        """Compare what the open stream said with what is stored, where it is time to."""
+        if self._watch.due():
+            await self._compare()
+
+    async def _compare(self) -> None:
+        """What the open stream passed over is told; a stream that says no more is left."""
+        watch, lane, question = self._watch, self._lane, self._watch.ask()
+        try:
+            found = await compare(question, self._parts.logs, self._instance.name)
+        except EngineError as error:
+            log.debug("compares later", instance=self._instance.id, reason=str(error))
+            watch.again(question)
+            return
+        if lane is None or lane is not self._lane:  # it is another follower's by now
+            return
+        if found.torn:
+            self._parts.counts.gaps += 1
+            lane.put([told(found.torn)])
+        if found.lags and watch.stands(question):
+            self._parts.counts.silences += 1
+            self._leave()
 
     async def _follow(self, lane: Lane) -> None:
         pause = FIRST_PAUSE
@@ -125,15 +153,32 @@ class Follower:
 
     async def _read(self, lane: Lane) -> None:
         """Read on until the output ends; raises `EngineError`."""
-        while not await self._read_pieces(lane):
+        whole = False
+        while not whole:
+            whole = await self._read_pieces(lane)
+            if self._watch.doubtful:
+                await self._compare()
             await lane.room()
 
     async def _read_pieces(self, lane: Lane) -> bool:
         """Put what the engine has into the lane; True when that was all, False when it must be opened anew."""
+        try:
+            async with asyncio.timeout(None) as scope:
+                self._leave = lambda: None if scope.expired() else scope.reschedule(0)
+                return await self._put_pieces(lane)
+        except TimeoutError:
+            self._pace.doubts()
+            return False
+        finally:
+            self._leave = lambda: None
+
+    async def _put_pieces(self, lane: Lane) -> bool:
         parts, tail = self._parts, None if self._refilling is None else self._parts.refill
         reading = self._reading = Reading(self._reading.position)  # a line that was open is read again
-        pace = self._pace
+        pace, watch = self._pace, self._watch
         pace.begins()
+        if pace.following:
+            watch.begins()
         try:
             async with (
                 parts.logs.logs(self._instance.name, since=reading.since, tail=tail, follow=pace.following) as opened,
@@ -146,9 +191,11 @@ class Follower:
                         if piece.at > refilling.latest:
                             self._reading = Reading(refilling)  # the tail does not hold all that is unread
                             return False
-                    if pace.following and reading.repeats(piece):
-                        pace.doubts()
-                        return False
+                    if pace.following:
+                        if reading.repeats(piece):
+                            pace.doubts()
+                            return False
+                        watch.saw(piece.at)
                     if stored := reading.add(piece):
                         lane.put(stored)
                         if lane.full:
@@ -160,6 +207,7 @@ class Follower:
             lane.put(reading.end() + self._last_words(reading))
             return True
         finally:
+            watch.ends()
             parts.counts.gaps += reading.gaps
             parts.counts.cut_bytes += reading.cut
 

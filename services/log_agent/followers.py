@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
+from typing import Never
 
 import structlog
 
@@ -13,6 +14,8 @@ from services.log_agent.follower import Follower
 from services.log_agent.lane import unfit
 
 log = structlog.get_logger("log_agent")
+
+CHECK_SECONDS = 0.5  # between two looks which outputs are to be compared with what is stored
 
 
 class Followers:
@@ -48,6 +51,7 @@ class Followers:
         """For ever. `gone` is told the id of an instance whose record is gone and that was read to its end."""
         await self._instances.wait_complete()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._check(), name="check open outputs")
             while True:
                 self._woken.clear()
                 present = {instance.id: instance for _, instance in self._instances.items()}
@@ -64,6 +68,13 @@ class Followers:
                 for id_ in self._followers.keys() - present.keys():
                     self._followers[id_][0].departed()
                 await self._woken.wait()
+
+    async def _check(self) -> Never:
+        """One after the other, so that the engine is asked little at a time."""
+        while True:
+            for follower, _ in list(self._followers.values()):
+                await follower.check()
+            await asyncio.sleep(CHECK_SECONDS)
 
     def _is_fit(self, instance: Instance) -> bool:
         """Whether it can be followed; says once why not."""

@@ -30,4 +30,7 @@ class AgentCollector(Collector):
             "deis_log_agent_gaps", "Holes in the engine's files, and outages of the engine", value=counts.gaps
         )
         yield CounterMetricFamily("deis_log_agent_stalls", "Outputs closed while they waited", value=counts.stalls)
+        yield CounterMetricFamily(
+            "deis_log_agent_silent_streams", "Streams of the engine that said no more", value=counts.silences
+        )
         yield CounterMetricFamily("deis_log_agent_cut_bytes", "Bytes cut from overlong lines", value=counts.cut_bytes)

@@ -31,6 +31,7 @@ class Counts:
     failures: int = 0  # tries that were not answered
     gaps: int = 0  # holes found in the engine's files, and outages of the engine
     stalls: int = 0  # outputs that were closed for the while, since the logger took nothing
+    silences: int = 0  # open streams of the engine that said no more, though more was stored
     cut_bytes: int = 0  # of overlong lines
 
 

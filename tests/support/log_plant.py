@@ -90,13 +90,17 @@ class LogPlant:
 
     async def lines(self, app: str, count: int = 10_000_000) -> list[str]:
         """An app's last lines in the logger, without what stands before their text; none while nobody answers."""
+        return [line.partition(": ")[2] for line in await self.shown(app, count)]
+
+    async def shown(self, app: str, count: int = 10_000_000) -> list[str]:
+        """The same lines as users see them."""
         url = f"http://127.0.0.1:{self.port}/{app}"
         try:
             async with aiohttp.ClientSession() as session, session.get(url, params={"log_lines": count}) as answer:
                 body = await answer.read()
         except aiohttp.ClientConnectionError:
             return []
-        return [line.decode().partition(": ")[2] for line in body.split(b"\n")[:-1]]
+        return [line.decode() for line in body.split(b"\n")[:-1]]
 
     async def ended(self, app: str, word: str = "done", *, within: float = 120) -> list[str]:
         """All lines of an app, once the last one is `word`."""
