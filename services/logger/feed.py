@@ -6,7 +6,7 @@ import asyncio
 from time import monotonic
 
 from libs.loglines.selection import Selection
-from services.logger.feed_batch import Batch, Missed, Piece
+from services.logger.feed_batch import Batch, Missed, Piece, left_out
 from services.logger.feed_group import Group
 from services.logger.feed_past import Past, sought
 from services.logger.feed_place import Cursor, Place, Seek
@@ -71,7 +71,9 @@ class Feed:
             taken = self._taken or await self._next()
             if taken is not None:
                 self._taken = taken
-                await self._sift(taken)
+                if (sifter := self._group.sifter) is not None:
+                    for unsifted in taken.unsifted():
+                        await sifter.finish(unsifted)
                 self._taken = None
                 batch = self._tell(taken)
                 if batch.pieces or batch.missed or taken.due:
@@ -111,12 +113,6 @@ class Feed:
             self.start = past.start()
         elif (sifter := self._group.sifter) is not None:
             await sifter.step(search)
-
-    async def _sift(self, taken: Taken) -> None:
-        """Let the pattern see what is to be told."""
-        if (sifter := self._group.sifter) is not None:
-            for unsifted in taken.unsifted():
-                await sifter.finish(unsifted)
 
     def close(self) -> None:
         """Read no more."""
@@ -177,10 +173,11 @@ class Feed:
     def _read(self, past: Past) -> Taken | None:
         """The next lines of the past; with the last of them the feed is live. None where none may pass."""
         pieces, missed, done = past.window(WINDOW)
-        waiting = {piece.source: Waiting(place=Place(*piece[3:])) for piece in pieces}
-        for source, block, lines, number, _, _ in pieces:
-            waiting[source].add(block, lines, self._group.unsifted(block, lines))
-            self._told[source] = number
+        waiting: dict[Source, Waiting] = {}
+        for source, block, lines, *place in pieces:
+            read = waiting[source] = Waiting(Place(*place))
+            read.add(block, lines, self._group.unsifted(block, lines))
+            self._told[source] = place[0]
         if not (pieces or missed or done):
             return None
         taken = Taken(waiting, missed, live=done, due=done, placed=done or bool(missed) or not self._placed)
@@ -195,14 +192,15 @@ class Feed:
             self._group.live[self] = None
             if self._seeks:
                 self._group.seeking[self] = None
-            taken.after += self._places()
+            taken.after = [*taken.after, *self._places()]
         return taken
 
     def _take(self) -> Taken:
         """All that waits."""
         taken = Taken(self._waiting, self._missed, live=True, size=self._size)
-        taken.before = [piece for piece in self._behind if piece.source not in self._waiting]
-        self._told.update({piece.source: piece.next for piece in taken.before})
+        if self._behind:
+            taken.before = [piece for piece in self._behind if piece.source not in self._waiting]
+            self._told.update({piece.source: piece.next for piece in taken.before})
         for source, waiting in self._waiting.items():
             waiting.place = waiting.place or source.place
             self._told[source] = waiting.place.next
@@ -244,12 +242,8 @@ class Feed:
 
     def _leave_out(self, block: bytes, lines: int | None) -> None:
         """The queue is full: count what it cannot take; None: nobody knows what of it passes."""
-        since, until = int(block[:16], 16), int(block[block.rfind(b"\n", 0, -1) + 1 :][:16], 16)
+        left = left_out(block, lines)
         if self._left is None:
             for source, waiting in self._waiting.items():
                 waiting.place = source.place
-            self._left = Missed(lines, since, until, "slow")
-            return
-        left = self._left
-        more = None if lines is None or left.lines is None else left.lines + lines
-        self._left = Missed(more, min(left.since or since, since), max(left.until or until, until), "slow")
+        self._left = left if self._left is None else self._left.joined(left)

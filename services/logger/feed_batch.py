@@ -30,6 +30,12 @@ class Missed(NamedTuple):
     until: int | None
     why: str  # `slow`: it did not read fast enough; `evicted`: they were gone when it came
 
+    def joined(self, more: Missed) -> Missed:
+        """These and more of the same kind, at known times."""
+        lines = None if self.lines is None or more.lines is None else self.lines + more.lines
+        since, until = min(self.since or 0, more.since or 0), max(self.until or 0, more.until or 0)
+        return Missed(lines, since, until, self.why)
+
 
 class Batch(NamedTuple):
     """What comes next: first what was missed, then the pieces. `live`: it had caught up with the ring."""
@@ -37,3 +43,8 @@ class Batch(NamedTuple):
     pieces: tuple[Piece, ...]
     missed: tuple[Missed, ...]
     live: bool
+
+
+def left_out(block: bytes, lines: int | None) -> Missed:
+    """What a reader misses that was too slow for a block, of which so many lines were its."""
+    return Missed(lines, int(block[:16], 16), int(block[block.rfind(b"\n", 0, -1) + 1 :][:16], 16), "slow")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from libs.loglines.selection import Selection
 from services.logger.feed_batch import Batch, Missed, Piece
@@ -54,14 +54,16 @@ class Unsifted(Job):
             self._passing = []
 
 
-@dataclass(slots=True)
 class Waiting:
     """Lines of one source that wait for the reader. `place`: behind them; None: at the end of the source."""
 
-    blocks: list[bytes] = field(default_factory=list)
-    lines: int = 0
-    unsifted: list[Unsifted] = field(default_factory=list)  # instead of the blocks, where there is a pattern
-    place: Place | None = None
+    __slots__ = ("blocks", "lines", "place", "unsifted")
+
+    def __init__(self, place: Place | None = None) -> None:
+        self.blocks: list[bytes] = []
+        self.lines = 0
+        self.unsifted: list[Unsifted] = []  # instead of the blocks, where there is a pattern
+        self.place = place
 
     def add(self, block: bytes, lines: int, unsifted: Unsifted | None) -> None:
         """These come next."""
@@ -73,8 +75,8 @@ class Waiting:
 
     def sift(self) -> None:
         """All that was unsifted is done."""
-        self.blocks += [one.block for one in self.unsifted if one.lines]
-        self.lines += sum(one.lines for one in self.unsifted)
+        self.blocks = [one.block for one in self.unsifted if one.lines]
+        self.lines = sum(one.lines for one in self.unsifted)
         self.unsifted = []
 
 
@@ -88,8 +90,8 @@ class Taken:
     size: int = 0  # bytes in the queue
     due: bool = False  # it is told even if nothing is in it
     placed: bool = False  # the places of sources of which nothing passed are told
-    before: list[Piece] = field(default_factory=list)
-    after: list[Piece] = field(default_factory=list)
+    before: Sequence[Piece] = ()
+    after: Sequence[Piece] = ()
 
     def unsifted(self) -> Iterator[Unsifted]:
         """What a pattern has yet to see."""
@@ -97,9 +99,10 @@ class Taken:
 
     def batch(self) -> Batch:
         """What is told; nothing is unsifted."""
-        pieces = self.before
+        pieces = [*self.before]
         for source, waiting in self.waiting.items():
-            waiting.sift()
+            if waiting.unsifted:
+                waiting.sift()
             if (waiting.lines or self.placed) and (place := waiting.place) is not None:
                 block = waiting.blocks[0] if len(waiting.blocks) == 1 else b"".join(waiting.blocks)
                 pieces.append(Piece(source, block, waiting.lines, *place))
