@@ -1,4 +1,4 @@
-"""A world whose instances fall ill, and what its deployer does about them."""
+"""A world whose instances fall ill, and what everybody does about them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def running(**formation: int) -> World:
     return world
 
 
-def work(world: World, times: int = 6) -> None:
-    """Everybody does their work for a moment."""
+def work(world: World, times: int = 6, *, seconds: float = 0.01) -> None:
+    """Everybody does their work for a moment; so long after each time."""
     for _ in range(times):
         for id_ in list(world.containers):
             world.check(id_)
         world.route()
         world.read_logs()
         world.look()
-        world.pass_time(0.01)
+        world.pass_time(seconds)
 
 
 def planned(world: World) -> list[r.Planned]:

@@ -9,25 +9,12 @@ from services.controller.deployer.alarms import MOST
 from services.controller.deployer.plan import plan
 from services.controller.deployer.steps import Quote, WriteRollout
 from services.controller.deployer.view import Filed
+from tests.support.deployer.healing import only, running, words
 from tests.support.deployer.world import World
-
-
-def running(**formation: int) -> World:
-    """A world in which v2 runs."""
-    world = World(surge=0.01)
-    world.change(formation=formation)
-    world.deploy("good")
-    world.come_to_rest()
-    world.told.clear()
-    return world
 
 
 def alarms(world: World) -> dict[str, r.Alarm]:
     return world.rollouts[world.app.release].document.alarms
-
-
-def words(world: World) -> list[tuple[str, str]]:
-    return [(happening.kind, happening.message) for happening in world.told]
 
 
 def look(world: World, times: int = 3) -> None:
@@ -37,11 +24,6 @@ def look(world: World, times: int = 3) -> None:
             world.check(id_)
         world.route()
         world.look()
-
-
-def only(world: World) -> str:
-    (id_,) = world.containers
-    return id_
 
 
 def crash(world: World, id_: str, code: int = 3) -> None:

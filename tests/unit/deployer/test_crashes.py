@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from libs.keyspace import records as r
+from tests.support.deployer.healing import work
 from tests.support.deployer.world import Manner, World
 
 
@@ -73,13 +74,8 @@ def no_room(begin: Callable[[], World]) -> Callable[[], World]:
 
 def turn(world: World, times: int) -> None:
     for _ in range(times):
-        for id_ in list(world.containers):
-            world.check(id_)
         world.answer_requests()
-        world.route()
-        world.read_logs()
-        world.look()
-        world.pass_time(1)
+        work(world, 1, seconds=1)
 
 
 def what_runs(world: World) -> list[tuple[str, int, int]]:

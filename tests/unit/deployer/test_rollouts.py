@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from libs.keyspace import records as r
 from services.controller.deployer.evidence import KEPT
+from tests.support.deployer.healing import work
 from tests.support.deployer.proxy import Proxy
 from tests.support.deployer.world import Manner, World
 
@@ -21,13 +22,7 @@ def settled(formation: dict[str, int] | None = None, **settings: object) -> Worl
 
 
 def turn(world: World, times: int = 1) -> None:
-    for _ in range(times):
-        for id_ in list(world.containers):
-            world.check(id_)
-        world.route()
-        world.read_logs()
-        world.look()
-        world.pass_time(0.1)
+    work(world, times, seconds=0.1)
 
 
 def until(world: World, phase: str, number: int = 3) -> None:
