@@ -77,7 +77,7 @@ async def tail(plant: LogPlant, app: str) -> AsyncIterator[ClientConnection]:
         yield connection
 
 
-async def through_the_logger(plant: LogPlant, app: str, stdout: int) -> list[Row]:
+async def through_the_logger(plant: LogPlant, app: str, stdout: int, beside: str = "") -> list[Row]:
     """The platform's way, and what it costs."""
     async with tail(plant, app) as connection:
 
@@ -91,7 +91,7 @@ async def through_the_logger(plant: LogPlant, app: str, stdout: int) -> list[Row
             ages = await delays(heard)
             seconds = time.monotonic() - began
     used = [cpu_seconds(one.pid) - then for one, then in zip((plant.agent, plant.logger), before, strict=True)]
-    what = f"a container's stdout to a tail, {RATE} lines/s"
+    what = f"a container's stdout to a tail, {RATE} lines/s{beside}"
     return [
         Row("both", f"{what}, median", percentile(ages, 50), "ms", 50),
         Row("both", f"{what}, p99", percentile(ages, 99), "ms", 250),
@@ -129,8 +129,42 @@ async def by_docker(dockerd: Dockerd, name: str, stdout: int) -> list[Row]:
     ]
 
 
+def written(pid: int) -> int:
+    """Bytes that a process wrote so far, wherever to."""
+    fields = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+    return int(fields["wchar"])
+
+
+async def rate(pid: int) -> float:
+    """MB a second that a process writes, over some seconds."""
+    before, began = written(pid), time.monotonic()
+    await asyncio.sleep(SECONDS / 2)
+    return (written(pid) - before) / (time.monotonic() - began) / 1e6
+
+
+async def beside_a_flood(plant: LogPlant, dockerd: Dockerd, app: str, stdout: int) -> list[Row]:
+    """The same while another app prints all that the engine takes; and whether the agent costs that one anything."""
+    line = "x" * 160
+    name = await plant.run("flood", ("/bin/sh", "-c", f"exec yes {line}"))
+    pid = int(dockerd.inspect(name)["State"]["Pid"])
+    taken = "deis_log_agent_gaps_total"
+    gaps = await plant.figure("log_agent", taken)
+    rows = await through_the_logger(plant, app, stdout, " beside a flood")
+    followed = await rate(pid)
+    gaps = await plant.figure("log_agent", taken) - gaps
+    plant.agent.kill9()
+    alone = await rate(pid)
+    plant.agent.start()
+    return [
+        *rows,
+        Row("docker", "the flood, as it is followed", followed, "MB/s"),
+        Row("docker", "the flood, as nobody follows it", alone, "MB/s"),
+        Row("log_agent", "gaps told of the flood", gaps, "lines"),
+    ]
+
+
 async def measure(directory: Path, dockerd: Dockerd, etcd: EtcdServer) -> list[Row]:
-    """Both ways, one after the other."""
+    """Both ways, one after the other; then beside a flood."""
     async with a_log_plant(directory, dockerd, etcd) as plant:
         await plant.write_reader()
         name = await plant.run("shop", ("/bin/sh", "-c", "echo begin; exec sleep 100000"))
@@ -141,7 +175,8 @@ async def measure(directory: Path, dockerd: Dockerd, etcd: EtcdServer) -> list[R
         await eventually(begun, within=60, what="the first line")
         stdout = os.open(f"/proc/{dockerd.inspect(name)['State']['Pid']}/fd/1", os.O_WRONLY)
         try:
-            return await through_the_logger(plant, "shop", stdout) + await by_docker(dockerd, name, stdout)
+            rows = await through_the_logger(plant, "shop", stdout) + await by_docker(dockerd, name, stdout)
+            return rows + await beside_a_flood(plant, dockerd, "shop", stdout)
         finally:
             os.close(stdout)
 
