@@ -175,8 +175,8 @@ async def test_filters_choose_among_what_was_and_what_comes(deis_platform: Platf
     lines = (await deis("logs", "-a", counter, "-n", "5", "--grep", "says [0-9]*7$")).splitlines()
     assert len(lines) == 5
     assert all(line.endswith("7") for line in lines)
-    assert await deis("logs", "-a", counter, "--release", "v77") == "\n"
-    assert await deis("logs", "-a", counter, "--until", "1h") == "\n"
+    assert await deis("logs", "-a", counter, "--release", "v77") == ""
+    assert await deis("logs", "-a", counter, "--until", "1h") == ""
     assert await deis("logs", "-a", counter, "--since", "1h", "-n", "3") != ""
     told = await deis("logs", "-a", counter, "--grep", "(", check=False)
     assert "grep" in told
@@ -206,6 +206,30 @@ async def test_whoever_may_read_no_more_is_cut_off_and_told(deis_platform: Platf
                 await goes_on(of_ada)
         finally:
             await bob.deis("auth:cancel", "--username", "bob", "--password", "correct horse", "--yes")
+
+
+async def test_a_token_that_is_revoked_and_an_account_that_is_cancelled_take_their_followers_with_them(
+    deis_platform: Platform, counter: str
+) -> None:
+    url = f"http://deis.localhost:{deis_platform.settings.router_http_port}"
+    login = ("--username", "carl", "--password", "correct horse")
+    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as elsewhere:
+        carl, again = (
+            Platform(deis_platform.settings, {**deis_platform.environment, "HOME": one}) for one in (home, elsewhere)
+        )
+        await carl.deis("register", url, *login, "--email", "c@example.com")
+        await again.deis("login", url, *login)
+        await deis_platform.deis("perms:create", "carl", "-a", counter)
+        async with following(carl, counter, *NONE) as tail, following(again, counter, *NONE) as other:
+            await goes_on(tail)
+            await goes_on(other)
+            await again.deis("logout")
+            assert await other.ends() == 1
+            assert any("was revoked" in word for word in other.words), other.words
+            await goes_on(tail)
+            await carl.deis("auth:cancel", *login, "--yes")
+            assert await tail.ends() == 1
+            assert any(counter in word for word in tail.words), tail.words
 
 
 async def test_the_tail_of_a_destroyed_app_ends_in_clear_words(deis_platform: Platform, own_counter: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -95,7 +96,7 @@ def logs(  # noqa: PLR0913, PLR0917 - the filters
         "level": level,
     }
     select = {field: value for field, value in asked.items() if value is not None}
-    if lines is None and (since or until):
+    if (lines is None and (since or until)) or (lines or 0) > ALL:
         lines = ALL
     if not (follow or json):
         show(call, name, lines, select)
@@ -113,8 +114,18 @@ def show(call: Invocation, app: str, lines: int | None, select: dict[str, str]) 
     async def question(client: Client) -> str:
         return await client.logs.last(app, lines, select)
 
-    for line in call.ask(question).rstrip("\n").split("\n"):
+    told = call.ask(question)
+    if select and not told:
+        call.screen.warn(f"no line that {app}'s log has passes {' '.join(options(select))}")
+        return
+    for line in told.rstrip("\n").split("\n"):
         call.screen.line(coloured(line, call.screen))
+
+
+def options(select: dict[str, str]) -> list[str]:
+    """The filters as they were typed, about."""
+    names = {"process": "ps"}
+    return [f"--{names.get(name, name)}={shlex.quote(value)}" for name, value in select.items()]
 
 
 def read(call: Invocation, wanted: Wanted, *, json: bool) -> int:

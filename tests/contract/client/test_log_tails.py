@@ -11,7 +11,7 @@ import pytest
 from libs.client import tailing
 from libs.loglines.line import Kind
 from tests.contract.client.conftest import Deis
-from tests.contract.client.stand_in import StandIn
+from tests.contract.client.stand_in import VERSIONS, StandIn, says
 from tests.contract.client.stand_in_tails import SECOND, Talk, part
 from tests.contract.client.tail_scripts import GONE, LINE, destroyed, tells
 
@@ -172,3 +172,25 @@ async def test_following_waits_for_what_comes_however_long(paper: Deis, stand_in
         await stand_in.arrived.wait()
         over.set()
     assert running.result().out.endswith("paper[web.3]: a new instance\n")
+
+
+@pytest.mark.parametrize("words", [("-f",), ()], ids=["followed", "once"])
+async def test_more_lines_than_any_logger_gives_are_as_many_as_it_gives(
+    paper: Deis, stand_in: StandIn, words: tuple[str, ...]
+) -> None:
+    stand_in.tails.scripts = [destroyed]
+    await paper("logs", "-n", "99999999999", *words, status=1 if words else 0)
+    if words:
+        assert stand_in.tails.begun[0]["lines"] == 1_000_000
+    else:
+        assert stand_in.asked[-1][1] == "/v1/apps/paper/logs?log_lines=1000000"
+
+
+async def test_filters_that_nothing_passes_are_said_so_beside_an_output_without_a_line(
+    paper: Deis, stand_in: StandIn
+) -> None:
+    stand_in.answers["GET /v1/apps/paper/logs"] = says(204, "", headers=VERSIONS)
+    told = await paper("logs", "--ps", "wbe", "--grep", "a b")
+    assert told.out == ""
+    assert told.err == "no line that paper's log has passes --ps=wbe --grep='a b'\n"
+    assert (await paper("logs")).out == "\n", "as version 1 shows a log without a line"

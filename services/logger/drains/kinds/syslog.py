@@ -89,6 +89,9 @@ async def _connected(target: Target, host: str, port: int, terms: Terms) -> sock
     raise last or socket.gaierror(socket.EAI_NONAME, "its name has no address")
 
 
+UNPROVEN = " before it took anything: look whether it asks for a client certificate, and lets in the drain's"
+
+
 class SyslogLine(asyncio.Protocol):
     """One connection. Whatever the receiver says is thrown away, and beyond a bound not even read."""
 
@@ -106,6 +109,7 @@ class SyslogLine(asyncio.Protocol):
         self._ends: deque[int] = deque()  # of the batches that are not acknowledged, in bytes written
         self._doubtful: deque[tuple[float, int]] = deque()  # acknowledged ones: since when, and their size
         self._settled = 0
+        self._proven = False  # whether anything was ever settled on it
         self._before = 0  # the end of the last acknowledged one
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -163,6 +167,7 @@ class SyslogLine(asyncio.Protocol):
                 kept -= self._doubtful.popleft()[1]
                 self._settled += 1
         settled, self._settled = self._settled, 0
+        self._proven |= settled > 0
         return settled
 
     def end(self) -> None:
@@ -223,6 +228,7 @@ class SyslogLine(asyncio.Protocol):
 
     def _lose(self, reason: str) -> None:
         if not self.lost:
-            self.lost = reason
+            # After the handshake a receiver does not say why it sends a client away (RFC 8446, 6.2: it need not).
+            self.lost = reason if self._proven or not self._tls else f"{reason}{UNPROVEN}"
             self._open.set()
             self._wake()
