@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from libs.loglines.pattern import Pattern
 from libs.loglines.selection import Selection
 from services.logger import feed as feeds
-from services.logger import feed_past, sifting
+from services.logger import feed_past, feed_sieve, search, sifting
 from services.logger.archive import Archive, Bounds
 from services.logger.feed import Cursor, Missed, Place
 from services.logger.newest import last_lines
+from services.logger.ring import Source
 from tests.support.waiting import eventually
 from tests.unit.logger.following import APP, UUID, Reader, at_once, numbered
 
@@ -201,6 +202,11 @@ async def test_lines_that_go_while_the_last_ones_are_looked_for_are_told_as_miss
     assert [(missed.lines, missed.until, missed.why) for missed in reader.missed] == [(None, 31, "slow")]
 
 
+def end_of(reader: Reader, source: Source) -> int:
+    place = reader.places.get(source.instance)
+    return place.next if place else -1
+
+
 TEXTS = st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 30)), max_size=20)
 
 
@@ -213,7 +219,8 @@ async def test_a_pattern_that_is_asked_aside_or_in_slices_finds_what_it_finds_at
         patch.setattr(feeds, "WINDOW", 600)
         patch.setattr(feeds, "PLACE_SECONDS", 0)
         patch.setattr(feed_past, "LEAST", 100)
-        patch.setattr(sifting, "SLICE", 0 if aside else 60)
+        for module in (feed_sieve, search, sifting):
+            patch.setattr(module, "SLICE", 0 if aside else 60)
         archive, sent = Archive(Bounds()), dict.fromkeys("ab", 0)
 
         def write(instance: str, count: int) -> None:
@@ -234,7 +241,7 @@ async def test_a_pattern_that_is_asked_aside_or_in_slices_finds_what_it_finds_at
             write(instance, count)
             if count % 2 and (batch := await at_once(reader.feed)):
                 reader.take(batch)
-        while not reader.live or any(reader.places[one.instance].next < one.end for one in ring.sources()):
+        while not reader.live or any(end_of(reader, one) < one.end for one in ring.sources()):
             reader.take(await reader.feed.batch())
         for instance in "ab":
             came = [n for n in range(before[instance], sent[instance]) if n % 2]
