@@ -18,6 +18,7 @@ LONGEST_KEY = 16 * 1024  # characters of PEM; RSA of 8192 bits has 6.4 KiB
 MOST = 20  # certificates: a chain has two to five
 LEAST_RSA, MOST_RSA = 2048, 8192  # bits: what OpenSSL takes at its default level 2, and what signs in some 30 ms
 
+PEM_BEGINS = "-----BEGIN CERTIFICATE-----"
 NO_WILDCARDS = "Wildcard certificates are not supported"
 NAMELESS = "The certificate names no host; give the name that it is for (--common-name)."
 
@@ -68,7 +69,8 @@ def read_certificate(pem: str) -> Certificate:
         names = _names(leaf)
         public, expires = leaf.public_key(), leaf.not_valid_after_utc
     except UNREADABLE as error:
-        raise BadCertificate(f"Could not load certificate: {error}") from error
+        why = error if PEM_BEGINS in pem else f"it is no PEM text, in which one begins with {PEM_BEGINS}"
+        raise BadCertificate(f"Could not load certificate: {why}") from error
     if len(chain) > MOST:
         raise BadCertificate(f"Could not load certificate: it has {len(chain)} certificates, more than {MOST}")
     if not isinstance(

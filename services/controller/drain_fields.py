@@ -100,7 +100,9 @@ def read_url(text: str) -> Place:
     given, found, _ = text.partition("://")
     scheme = given.lower()
     if not found or scheme not in SCHEMES:
-        raise BadUrl(f"{given}:// is no kind of drain; it {BEGINS}." if _is_scheme(given) else f"It {BEGINS}.")
+        raise BadUrl(
+            f"{given}:// is no kind of drain; it {BEGINS}." if found and _is_scheme(given) else f"It {BEGINS}."
+        )
     try:
         parts = urlsplit(text)
         port = parts.port

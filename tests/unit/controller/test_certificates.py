@@ -179,6 +179,11 @@ def test_bad_pem_is_refused_with_the_reason(text: str) -> None:
         read_certificate(text)
 
 
+def test_what_is_no_pem_at_all_is_told_what_would_be() -> None:
+    with pytest.raises(BadCertificate, match="it is no PEM text, in which one begins with -----BEGIN CERTIFICATE-----"):
+        read_certificate("deis.example.com")
+
+
 def test_a_heap_of_certificates_is_no_chain() -> None:
     with pytest.raises(BadCertificate, match="it has 21 certificates, more than 20"):
         read_certificate(EXAMPLE.pem * 21)

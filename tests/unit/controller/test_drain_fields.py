@@ -62,6 +62,7 @@ def test_a_url_is_kept_in_one_form_without_its_user_and_password(given: str, url
     ("url", "said"),
     [
         ("logs.example.com:514", "It must begin with syslog://, syslog+tls://, https:// or"),
+        ("papertrail", "It must begin with syslog://, syslog+tls://, https:// or"),
         ("udp://logs.example.com:514", "udp:// is no kind of drain; it must begin with syslog://"),
         ("syslog://", "It names no host; it must look like syslog://logs.example.com:514."),
         ("https:///path", "It names no host; it must look like https://logs.example.com/path."),
