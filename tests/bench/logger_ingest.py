@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,13 +16,11 @@ from pathlib import Path
 import aiohttp
 import psutil
 import uvloop
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.typing import Subprotocol
 
 from libs.keyspace.records import Drain
-from libs.loglines.tail import Cursor, Event, Live, Missed, begin, event_of
 from libs.store.shelf import Shelf
 from tests.bench.logger_process import FULL, KEYS, PACED, TEXT, TOKEN, LoggerProcess, Shape, a_logger
+from tests.bench.logger_reader import Heard, tail
 from tests.bench.report import Row, percentile
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
@@ -33,18 +29,14 @@ APPS = [f"app-{n}" for n in range(50)]
 MANY = [f"many-{n}" for n in range(1000)]
 LINES = 3_000_000
 MB = 1_000_000
-DROPPED = 'deis_logger_drain_lines{fate="dropped"}'
 BIG = {"DEIS_LOGGER_MEMORY": str(8 << 30), "DEIS_LOGGER_DRAIN_INWARD": "true"}
 
 
 class Sink(asyncio.Protocol):
-    """Takes whatever comes."""
-
-    taken = 0
+    """Takes whatever comes, and is done with it."""
 
     def data_received(self, data: bytes) -> None:
-        """Counted, and no more."""
-        Sink.taken += len(data)
+        """As a receiver does that keeps nothing."""
 
 
 @asynccontextmanager
@@ -55,60 +47,6 @@ async def sink() -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-
-
-@dataclass
-class Heard:
-    """What a reader was told of an app's lines: so many of them, and of so many more that it missed them."""
-
-    app: str
-    lines: int = 0
-    missed: int = 0
-
-
-@asynccontextmanager
-async def tail(logger: LoggerProcess, app: str) -> AsyncIterator[Heard]:
-    """One who follows an app from now on."""
-    url, protocols = await logger.ticket(app)
-    heard = Heard(app)
-    asked = [Subprotocol(name) for name in protocols]
-    async with connect(url, subprotocols=asked, compression=None, proxy=None, max_size=2**25) as connection:
-        await connection.send(begin(0, {}, Cursor()))
-        while not isinstance(_heard(await connection.recv(), heard), Live):
-            pass
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(_hear(connection, heard))
-            try:
-                yield heard
-            finally:
-                task.cancel()
-
-
-async def _hear(connection: ClientConnection, heard: Heard) -> None:
-    async for message in connection:
-        _heard(message, heard)
-
-
-def _heard(message: str | bytes, heard: Heard) -> Event | None:
-    """Count what a message tells; what it says where it is no lines."""
-    if isinstance(message, bytes):
-        heard.lines += _lines_in(message)
-        return None
-    event = event_of(message)
-    if isinstance(event, Missed):
-        assert event.lines is not None, "without a filter, the logger knows how many"
-        heard.missed += event.lines
-    return event
-
-
-def _lines_in(message: bytes) -> int:
-    """As the parts' headers say; the blocks are not looked at, since the reader shares its core with the senders."""
-    at = lines = 0
-    while at < len(message):
-        end = message.index(b"\n", at)
-        header = json.loads(message[at:end])
-        lines, at = lines + header["lines"], end + 1 + header["bytes"]
-    return lines
 
 
 async def ingest(logger: LoggerProcess, what: str, least: float, shape: Shape) -> list[Row]:
@@ -162,23 +100,39 @@ async def followed(logger: LoggerProcess, readers: int, what: str, least: float,
 
 
 async def drained(logger: LoggerProcess, app: str, shape: Shape) -> list[Row]:
-    """The same with 20 tails and a syslog drain, of an app or (empty) of the platform."""
+    """The same with 20 tails and a syslog drain, of an app or (empty) of the platform; it sends or counts each."""
+    fates = {fate: f'deis_logger_drain_lines{{fate="{fate}"}}' for fate in ("sent", "dropped", "waiting")}
+    whose, whole = ("an app's", [app]) if app else ("the platform's", APPS)
+
+    async def figures() -> dict[str, float]:
+        return {fate: await logger.figure(name) for fate, name in fates.items()}
+
     async with sink() as port:
         delete = await add_drain(logger, port, app)
-        before = Sink.taken
 
         async def flows() -> bool:
             await logger.send(APPS[:4], 400)
-            return Sink.taken > before
+            return (await figures())["sent"] > 0
+
+        async def rests() -> bool:
+            return not (await figures())["waiting"]
 
         await eventually(flows, what="the drain takes lines")
-        whose = "an app's" if app else "the platform's"
-        whole = [app] if app else APPS
-        came, dropped = logger.sent(whole), await logger.figure(DROPPED)
+        await eventually(rests, what="the drain has sent what there was")
+        came, before = logger.sent(whole), await figures()
         rows = await followed(logger, 20, f"20 tails and {whose} syslog drain", 150_000, shape)
-        dropped = (await logger.figure(DROPPED) - dropped) / (logger.sent(whole) - came) * 100
+        await eventually(rests, what="the drain has sent what there was")
+        stored, after = logger.sent(whole) - came, await figures()
+        sent, dropped = (after[fate] - before[fate] for fate in ("sent", "dropped"))
+        assert sent + dropped == stored, f"{stored} lines were stored, {sent} sent, and {dropped} counted as dropped"
         await delete()
-        return [*rows, Row("logger", "the same: dropped by the drain, and told so", dropped, "%")]
+        await eventually(lambda: _none(logger), what="the drain is gone")
+    what = f"the same: sent by the drain, of {stored:,} lines that were stored; it counted all others"
+    return [*rows, Row("logger", what, sent / stored * 100, "%")]
+
+
+async def _none(logger: LoggerProcess) -> bool:
+    return not await logger.figure("deis_logger_drains")
 
 
 async def flow(directory: Path) -> list[Row]:
