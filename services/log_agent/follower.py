@@ -175,7 +175,7 @@ class Follower:
     async def _put_pieces(self, lane: Lane) -> bool:
         parts, tail = self._parts, None if self._refilling is None else self._parts.refill
         reading = self._reading = Reading(self._reading.position)  # a line that was open is read again
-        pace, watch = self._pace, self._watch
+        pace, watch, cut = self._pace, self._watch, 0
         pace.begins()
         if pace.following:
             watch.begins()
@@ -199,7 +199,8 @@ class Follower:
                     if stored := reading.add(piece):
                         lane.put(stored)
                         if lane.full:
-                            late = not reading.open and pace.took(FULL, piece.at)
+                            late = not reading.open and pace.took(FULL + reading.cut - cut, piece.at)
+                            cut = reading.cut
                             if late or not await self._room(lane):
                                 return False
             if pace.ended():

@@ -134,6 +134,8 @@ async def compare(question: Question, logs: Logs, name: str, clock: Callable[[],
                 found = await _compare(question, logs, name, None, clock())
     except TimeoutError as error:
         raise EngineUnavailable(f"the engine did not give the output of {name} within {PATIENCE:g} s") from error
+    if not found.count:  # the instance is gone: what was rotated away would leave something newer
+        found.torn.clear()
     return found
 
 

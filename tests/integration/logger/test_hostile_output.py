@@ -85,7 +85,7 @@ async def test_every_byte_of_a_hostile_output_is_kept_or_told_cut_or_missing(
             assert int(told[1]) >= LONG - LINE_CAP
             assert more == []
 
-        await eventually(lambda: counted(plant, 300), what="the other app's lines")
+        await eventually(lambda: counted(plant, 300), within=60, what="the other app's lines")
         assert peak(plant.agent.pid) < AGENT_BOUND
         assert peak(plant.logger.pid) < LOGGER_BOUND
 
@@ -104,10 +104,10 @@ async def test_a_flood_holds_up_nobody_and_each_of_its_holes_is_told(
 
         await eventually(lost_some, within=60, what="holes in the flood's files")
         await plant.run("good", script(GOOD))
-        await eventually(lambda: counted(plant, 300), what="the other app's lines, while the flood goes on")
+        await eventually(lambda: counted(plant, 300), within=60, what="the other app's lines, while the flood goes on")
         await plant.engine.stop(name, grace=0)
         await plant.publish(name)
-        await eventually(lambda: plant.read_to_its_end("flood"), within=60, what="the end of the flood")
+        await eventually(lambda: plant.read_to_its_end("flood"), within=120, what="the end of the flood")
         assert peak(plant.agent.pid) < AGENT_BOUND
         assert peak(plant.logger.pid) < LOGGER_BOUND
         _assert_told(await plant.shown("flood"))
@@ -143,7 +143,7 @@ async def test_an_app_prints_on_while_the_logger_is_dead(
             seen = (await plant.engine.instances()).instances
             return any(one.name == name and one.state == "exited" for one in seen)
 
-        await eventually(exited, within=60, what="the app is through, though nobody takes its lines")
+        await eventually(exited, within=120, what="the app is through, though nobody takes its lines")
         plant.logger.start()
         lines = await plant.ended("loud")
         assert lines[:-1] == [str(n) for n in range(1, 200_001)]

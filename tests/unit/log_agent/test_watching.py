@@ -91,6 +91,13 @@ async def test_what_was_rotated_away_since_counts_as_passed_over(clock: Clock) -
     assert found.torn == {Seam(*at(0, 500))}
 
 
+async def test_an_instance_that_is_gone_is_not_said_to_have_been_passed_over(clock: Clock) -> None:
+    question = watching(clock, *at(0, 500, 501)).ask()
+    found = await compare(question, Stored([]), "shop", clock)
+    assert not found.torn
+    assert not found.lags
+
+
 @pytest.mark.parametrize(("age", "lags"), [(LATE + 1, True), (LATE // 2, False)])
 async def test_what_is_stored_for_a_while_and_not_said_tells_a_stream_that_lags(
     clock: Clock, age: int, lags: bool
