@@ -173,7 +173,7 @@ def run() -> list[Row]:
     """Every measurement, on one core, without a platform."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     rows = [
-        *(ingest(lines) for lines in (1, 10, 400)),
+        *(ingest(lines) for lines in (1, 10, 60, 400)),
         followed(1),
         followed(20),
         followed(20, "x$"),
