@@ -5,6 +5,7 @@ It holds no line back from a ring that moves on meanwhile: what goes before the 
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from libs.loglines.selection import BadSelection, Selection
@@ -98,11 +99,14 @@ async def last_lines_aside(ring: Ring, selection: Selection, count: int, sifting
     if selection.grep is None or count <= 0:
         return last_lines(ring, selection, count)
     search, sifter = Search(ring, selection, count), Sifter(sifting, key=(ring, "read"))
-    while not search.done:
-        if sifter.spent > SEARCH_SECONDS:
-            raise BadSelection(
-                f"grep is {selection.grep!r}; its search took longer than {SEARCH_SECONDS:g} s;"
-                " it must be a simpler pattern, or process or instance must leave it fewer lines"
-            )
+    while not (search.done or sifter.slow):
         await sifter.step(search)
+    async with sifting.search_of(ring) if sifter.slow else nullcontext():
+        while not search.done:
+            if sifter.spent > SEARCH_SECONDS:
+                raise BadSelection(
+                    f"grep is {selection.grep!r}; its search took longer than {SEARCH_SECONDS:g} s;"
+                    " it must be a simpler pattern, or process or instance must leave it fewer lines"
+                )
+            await sifter.step(search)
     return search.found()

@@ -13,11 +13,11 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import thread_time
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from libs.loglines.selection import Selection
-
-T = TypeVar("T")
+from services.logger.ring import Ring
 
 SLICE = 4096  # bytes that are looked at in one go, but at least a line; RE2 may take 12 ms for them
 TURN_SECONDS = 0.002  # of the loop's time for patterns, before everything else has its turn
@@ -100,6 +100,11 @@ class Sifting:
         self.aside = Aside(threads)
         self.turn = asyncio.Lock()  # whoever waits for the loop's time gets it in the order in which they came
         self._spent = 0.0
+        self._searches: WeakKeyDictionary[Ring, asyncio.Lock] = WeakKeyDictionary()
+
+    def search_of(self, ring: Ring) -> asyncio.Lock:
+        """Held by the one slow read of an app that is under way: one after another, the first are answered in time."""
+        return self._searches.setdefault(ring, asyncio.Lock())
 
     async def room(self) -> None:
         """Wait, holding the turn, until the loop has time for a slice."""
@@ -131,6 +136,11 @@ class Sifter:
         self._probation = PROBATION
         self._debt = 0.0  # seconds that it took beyond those of a quick one, of late
 
+    @property
+    def slow(self) -> bool:
+        """Whether the pattern counts as slow now."""
+        return self._slow > 0
+
     async def step(self, job: Job) -> None:
         """Carry a job on by some slices, if no other who wants it did so meanwhile. Cancelled, it loses nothing."""
         if not _is_under_way(job) and self._is_slow(job):
@@ -155,7 +165,7 @@ class Sifter:
 
     def _is_slow(self, job: Job) -> bool:
         """Whether the next slice is one for the threads."""
-        return self._slow > 0 or job.peek().size > SLICE
+        return self.slow or job.peek().size > SLICE
 
     def _begin_aside(self, job: Job) -> None:
         slice_ = job.peek()

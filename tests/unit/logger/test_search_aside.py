@@ -6,12 +6,13 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from functools import partial
+from itertools import groupby
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.loglines.pattern import Pattern
+from libs.loglines.pattern import Pattern, pattern
 from libs.loglines.selection import BadSelection, Selection
 from services.logger import search, sifting
 from services.logger.archive import Archive, Bounds
@@ -53,10 +54,10 @@ async def test_lines_are_stored_while_a_search_is_under_way_and_what_came_since_
     ring, lines = ring_of(archive), Pattern.lines
     under_way, go_on = threading.Event(), threading.Event()
 
-    def held(pattern: Pattern, texts: Sequence[bytes]) -> list[int]:
+    def held(one: Pattern, texts: Sequence[bytes]) -> list[int]:
         under_way.set()
         assert go_on.wait(30)
-        return lines(pattern, texts)
+        return lines(one, texts)
 
     monkeypatch.setattr(Pattern, "lines", held)
     async with asyncio.TaskGroup() as group:
@@ -72,8 +73,35 @@ async def test_lines_are_stored_while_a_search_is_under_way_and_what_came_since_
 
 async def test_a_search_that_takes_too_long_ends_and_says_what_would_help(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "SEARCH_SECONDS", -1)
+    monkeypatch.setattr(search, "SLICE", 50)
+    monkeypatch.setattr(sifting, "PATIENCE", -1)  # slow from its second slice on
     with pytest.raises(BadSelection, match=r"grep is 'x'.*a simpler pattern"):
         await last_lines_aside(ring_of(Archive(Bounds())), Selection(grep="x"), 1, Sifting())
+
+
+async def test_slow_reads_of_an_app_are_answered_one_after_another_and_those_of_others_beside_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(search, "SLICE", 50)
+    monkeypatch.setattr(sifting, "PATIENCE", -1)
+    shared, lines, asked = Sifting(1), Pattern.lines, list[Pattern]()
+
+    def noted(one: Pattern, texts: Sequence[bytes]) -> list[int]:
+        asked.append(one)
+        return lines(one, texts)
+
+    monkeypatch.setattr(Pattern, "lines", noted)
+    ring, other = ring_of(Archive(Bounds())), ring_of(Archive(Bounds()))
+    async with asyncio.TaskGroup() as group:
+        for grep in ("x", "y", "z"):
+            group.create_task(last_lines_aside(ring, Selection(grep=grep), 5, shared))
+        group.create_task(last_lines_aside(other, Selection(grep="w"), 5, shared))
+    for grep in "wxyz":
+        asked.remove(pattern(grep))  # each is quick until its first slice was not
+    theirs = [one for one in asked if one is not pattern("w")]
+    assert [one for one, _ in groupby(theirs)] == [pattern(grep) for grep in ("x", "y", "z")]
+    of_other = [at for at, one in enumerate(asked) if one is pattern("w")]
+    assert of_other[-1] < 2 * len(of_other) + 2  # it had every other turn from the beginning
 
 
 async def test_who_waits_for_a_thread_has_its_turn_however_much_another_waits_for() -> None:
@@ -97,10 +125,10 @@ async def test_a_slow_pattern_goes_to_the_threads_and_comes_back_when_it_was_qui
     clock, cost, where = [0.0], [0.0], list[bool]()
     main, lines = threading.current_thread(), Pattern.lines
 
-    def timed(pattern: Pattern, texts: Sequence[bytes]) -> list[int]:
+    def timed(one: Pattern, texts: Sequence[bytes]) -> list[int]:
         clock[0] += cost[0]
         where.append(threading.current_thread() is main)
-        return lines(pattern, texts)
+        return lines(one, texts)
 
     monkeypatch.setattr(Pattern, "lines", timed)
     monkeypatch.setattr(sifting, "thread_time", lambda: clock[0])
