@@ -53,14 +53,14 @@ class LogPlant:
             for name, port in self._admin.items()
         )
 
-    async def run(self, app: str, command: Sequence[str], *, once: bool = False) -> str:
+    async def run(self, app: str, command: Sequence[str], *, image: str = "busybox", once: bool = False) -> str:
         """An instance of an app, with its records as the controller and the node's publisher write them; its name."""
         now = datetime.now(UTC)
         await Shelf(self._store, self._keys.apps).put(
             App(id=app, uuid=f"uuid-{app}", owner="root", created=now, updated=now), app
         )
         identity = Identity(id=f"i{app}", app=app, app_uuid=f"uuid-{app}", type="web", number=1, release=1)
-        found = await self.engine.resolve("busybox")
+        found = await self.engine.resolve(image)
         await self.engine.start(InstanceSpec(identity, found.digest, command=tuple(command), once=once))
         await self.publish(identity.name)
         return identity.name

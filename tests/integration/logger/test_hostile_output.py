@@ -48,7 +48,7 @@ async def counted(plant: LogPlant, least: int) -> bool:
 async def test_every_byte_of_a_hostile_output_is_kept_or_told_cut_or_missing(
     docker_engine: Dockerd, etcd: EtcdServer, tmp_path: Path
 ) -> None:
-    docker_engine.import_image("busybox", noise=base64.b64encode(NOISE).decode())
+    docker_engine.import_image("noise", noise=base64.b64encode(NOISE).decode())
     odd = [
         b"a\0b",
         b"\0\0\0",
@@ -65,7 +65,7 @@ async def test_every_byte_of_a_hostile_output_is_kept_or_told_cut_or_missing(
         await plant.run("good", script(GOOD))
         await plant.run("odd", script(f"printf '{printed}\\n'"))
         await plant.run("edges", script("; ".join(of(length) for length in LENGTHS)))
-        await plant.run("noise", script("base64 -d /noise; echo"))
+        await plant.run("noise", script("base64 -d /noise; echo"), image="noise")
         await plant.run("long", script(f"head -c {LONG} /dev/zero; echo"))
 
         assert (await plant.ended("odd"))[:-1] == [text.decode("utf-8", "replace") for text in odd]
