@@ -45,9 +45,11 @@ class Outages:
         began = self._logs.began()
         if began is None:
             return self._known
-        changed = began > self._began
+        changed = began != self._began
         if changed:
-            *known, last = *self._known, Outage(self._seen, began)
+            # Where the clock was set back meanwhile, it is told once the clock has caught up.
+            one = Outage(self._seen, max(began, self._seen))
+            *known, last = sorted((*self._known, one), key=lambda outage: outage.until)
             if len(known) >= MOST:
                 first, second, *rest = known
                 known = [Outage(first.since, second.until), *rest]

@@ -51,6 +51,7 @@ class Reading:
         self._born: int | None = None
         self._outages: Sequence[Outage] = ()  # that are still to come
         self._next = NEVER  # the end of the first of them
+        self._held: list[bytes] = []  # told before the next line that comes out
         self._rotated = False  # a hole was found
         self.cut = 0  # bytes of overlong lines that were cut
         self.gaps = 0  # holes that were told
@@ -115,9 +116,19 @@ class Reading:
         latest, gaps = self._latest, self.gaps
         crossed = self._cross(piece.at)
         stored = self.add(piece)
-        if not crossed or self.gaps > gaps:  # what was rotated away is told with times that hold the outage
+        if crossed and self.gaps == gaps:  # what was rotated away is told with times that hold the outage
+            self._held.append(self._outage(crossed[0], latest, piece.at))
+        if not stored and self._held:
+            self._next = 0  # to come here again
+        return self._with_held(stored)
+
+    def _with_held(self, stored: list[bytes]) -> list[bytes]:
+        """Lines that come out, behind what is told before them: so one position is behind both."""
+        if not stored or not self._held:
             return stored
-        return [self._outage(crossed[0], latest, piece.at), *stored]
+        held, self._held = self._held, []
+        self.gaps += len(held)
+        return held + stored
 
     def _cross(self, until: int) -> list[Outage]:
         """Take away the outages that ended up to a time; those are given that the instance saw."""
@@ -135,7 +146,6 @@ class Reading:
 
     def _outage(self, first: Outage, latest: int, until: int) -> bytes:
         """What is told of an outage. Runs that nobody saw may have been in it: it begins where one was seen last."""
-        self.gaps += 1
         born = self._born or latest
         since = min(latest or born, max(first.since, born))
         times = (shown_time(since), shown_time(until))
@@ -168,12 +178,15 @@ class Reading:
         for stream in (self._out, self._err):
             if stream.joiner.open:
                 stored += self._end(stream, stream.track.place)
-        return stored
+        return self._with_held(stored)
 
     def outage_at_end(self, finished: int) -> list[bytes]:
         """The instance stopped (ns), and said nothing behind an outage: its last words may be lost."""
         crossed = [one for one in self._cross(NEVER) if one.since <= finished]
-        return [self._outage(crossed[0], self._latest, max(self._latest, finished))] if crossed else []
+        if not crossed:
+            return []
+        self.gaps += 1
+        return [self._outage(crossed[0], self._latest, max(self._latest, finished))]
 
     def _end(self, stream: Stream, place: Place) -> list[bytes]:
         """End the open line, whose newline never came: its last piece was at `place`.

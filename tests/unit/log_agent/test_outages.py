@@ -75,6 +75,18 @@ def test_what_was_seen_outlives_the_agent(path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["outages.json"]
 
 
+def test_where_the_clock_was_set_back_meanwhile_it_ends_where_that_has_caught_up(path: Path) -> None:
+    engine, watch = AnEngine(), Watch()
+    looker = Outages(path, engine, watch)
+    looker.look()
+    engine.run, watch.now = BEGIN - 100 * SECOND, BEGIN - 90 * SECOND
+    assert looker.look() == (Outage(0, BEGIN), Outage(BEGIN + 5 * SECOND, BEGIN + 5 * SECOND))
+    engine.run = BEGIN - 50 * SECOND
+    *_, last = looker.look()
+    assert [one.until - BEGIN for one in looker.look()] == [-50 * SECOND, 0, 5 * SECOND]
+    assert last.until == BEGIN + 5 * SECOND
+
+
 def test_a_look_that_finds_nothing_new_writes_once_a_minute(path: Path) -> None:
     watch = Watch()
     looker = Outages(path, AnEngine(), watch)
@@ -198,6 +210,28 @@ def test_a_hole_in_the_files_is_told_with_times_that_hold_the_outage() -> None:
     assert len(stored) == 2
     assert b"rotated away" in stored[0][1]
     assert b"22:13:29UTC and 2023-11-14T22:13:41UTC" in stored[0][1]
+
+
+def test_an_outage_before_a_long_line_is_told_with_that_so_that_who_reads_on_tells_it_once() -> None:
+    reading = expecting(OUTAGE)
+    read(reading, 9)
+    assert reading.add(LogPiece(BEGIN + 21 * SECOND, "stdout", b"long ")) == []
+    assert reading.gaps == 0
+    again = expecting(OUTAGE, behind=reading)
+    assert read(again, 9) == []
+    assert again.add(LogPiece(BEGIN + 21 * SECOND, "stdout", b"long ")) == []
+    stored = again.add(LogPiece(BEGIN + 21 * SECOND, "stdout", b"line\n"))
+    assert [(line.kind, line.text) for line in lines_of(b"".join(stored))] == [
+        gap("13:29", "13:41"),
+        (Kind.OUT, b"long line"),
+    ]
+    assert again.gaps == 1
+    assert read(again, 22) == said(22)
+    cut_short = expecting(OUTAGE, behind=reading)
+    assert read(cut_short, 9) == []
+    cut_short.add(LogPiece(BEGIN + 21 * SECOND, "stdout", b"long "))
+    stored = cut_short.end()
+    assert [line.kind for line in lines_of(b"".join(stored))] == [Kind.GAP, Kind.OUT]
 
 
 def test_last_words_that_may_be_lost_are_told() -> None:
