@@ -16,7 +16,7 @@ from libs.daemon import Daemon, Settings
 from libs.keyspace.document import now
 from libs.keyspace.records import App, MeshMember
 from libs.loglines.sharing import logger_of
-from libs.loglines.tail import begin
+from libs.loglines.tail import End, begin
 from libs.store.opening import open_driver
 from services.logger import tail as tails
 from services.logger.tickets import NoTicket, Shown, Tickets
@@ -210,6 +210,7 @@ async def test_a_tail_ends_with_its_app_and_never_shows_its_successor(world: Tai
 
 async def test_who_may_no_more_read_is_sent_away(world: TailWorld) -> None:
     async with (
+        world.agent(),
         world.logger(),
         world.tail(ticket=await world.ticket("ann")) as owner,
         world.tail(ticket=await world.ticket("bob")) as collaborator,
@@ -221,8 +222,9 @@ async def test_who_may_no_more_read_is_sent_away(world: TailWorld) -> None:
         assert await refused(world, unused) == (401, None)
         await world.apps.update(lambda app: app.changed(owner="bob"), "shop")
         assert await owner.ends() == ("forbidden", 1008)
-        await admin.live()
-        assert len(admin.events) == 2
+        world.say(await world.start("a1"), "for the admin alone")
+        await admin.has(["for the admin alone"])
+        assert admin.told(End) is None
         await world.users.update(lambda user: user.changed(is_superuser=False), "root")
         assert await admin.ends() == ("forbidden", 1008)
 
@@ -242,6 +244,7 @@ async def test_a_tail_ends_with_its_readers_account(world: TailWorld) -> None:
 
 async def test_a_tail_ends_with_the_token_that_it_was_asked_for_by_and_no_other_does(world: TailWorld) -> None:
     async with (
+        world.agent(),
         world.logger() as logger,
         world.tail(ticket=await world.ticket("ann")) as revoked,
         world.tail(ticket=await world.ticket("bob")) as other,
@@ -252,7 +255,9 @@ async def test_a_tail_ends_with_the_token_that_it_was_asked_for_by_and_no_other_
         await world.tokens.delete(token_of("ann"))
         assert await revoked.ends() == ("revoked", 1008)
         assert await refused(world, late) == (401, None)
-        assert len(other.events) == 2
+        world.say(await world.start("a1"), "for the other")
+        await other.has(["for the other"])
+        assert other.told(End) is None
         ends = {"reason": "revoked"}
         assert logger.registry.get_sample_value("deis_logger_tail_ends_total", ends) == 1
 
