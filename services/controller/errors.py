@@ -143,6 +143,10 @@ class TailsUnavailable(NotReady):
     """No logger can be followed for an app's lines now."""
 
 
+class LogsBusy(NotReady):
+    """The logger looks for as much at once as it does, and says so."""
+
+
 class LogsUnavailable(ApiError):
     """The logger cannot be asked."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -18,6 +19,7 @@ from libs.web import ErrorTable, application, detail
 from libs.web.errors import Row
 from services.logger.archive import Archive
 from services.logger.newest import rendered
+from services.logger.reads import TooManyReads
 from services.logger.ring import Ring
 from services.logger.search import last_lines_aside
 
@@ -26,6 +28,7 @@ log = structlog.get_logger("logger")
 TURN = 512  # frames of a batch that are taken at once
 DEFAULT_LINES = 100  # as in v1
 MOST_LINES = 1_000_000
+RETRY = {"Retry-After": "2"}  # seconds, for a read that found no place
 
 UuidOf = Callable[[str], str | None]
 
@@ -41,7 +44,11 @@ class LogApi:
 
     def application(self, registry: CollectorRegistry) -> web.Application:
         """The routes, in the house's frame."""
-        rows: dict[type[Exception], Row] = {BadBatch: _bad_request, BadSelection: _bad_request}
+        rows: dict[type[Exception], Row] = {
+            BadBatch: _bad_request,
+            BadSelection: _bad_request,
+            TooManyReads: lambda error: detail(503, str(error), RETRY),
+        }
         app = application(
             service="logger", registry=registry, errors=ErrorTable(rows), body_limit=BATCH_LIMIT, deadline=30.0
         )
@@ -59,7 +66,8 @@ class LogApi:
         selection, count = parse(request.query, now=now()), log_lines(request.query)
         name = request.match_info["app"]
         ring = self._ring(name)
-        found = await last_lines_aside(ring, selection, count, self._archive.sifting) if ring else []
+        left = partial(_left, request)
+        found = await last_lines_aside(ring, selection, count, self._archive.sifting, left=left) if ring else []
         if not found:
             return web.Response(status=204)
         body = rendered(name, found)
@@ -121,6 +129,11 @@ def log_lines(parameters: Mapping[str, str]) -> int:
     if not (text.isascii() and text.isdigit()):
         raise BadSelection(f"log_lines is {text[:100]!r}; it must be a number of lines, 0 or more")
     return min(int(text[:10]), MOST_LINES)
+
+
+def _left(request: web.Request) -> bool:
+    """Whether who asked is gone."""
+    return request.transport is None or request.transport.is_closing()
 
 
 def _bad_request(error: Exception) -> web.Response:

@@ -5,6 +5,7 @@ It holds no line back from a ring that moves on meanwhile: what goes before the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -94,19 +95,26 @@ def line_begin(block: bytes, end: int) -> int:
     return (newline if newline >= 0 else block.rfind(b"\n", 0, end - 1)) + 1
 
 
-async def last_lines_aside(ring: Ring, selection: Selection, count: int, sifting: Sifting) -> list[Found]:
-    """`last_lines` for a reader whose pattern may take long: it holds up nobody. Raises `BadSelection` when it does."""
+async def last_lines_aside(
+    ring: Ring, selection: Selection, count: int, sifting: Sifting, *, left: Callable[[], bool] = lambda: False
+) -> list[Found]:
+    """`last_lines` for a reader whose pattern may take long: it holds up nobody.
+
+    `left`: whether the reader is gone; then nothing is looked for any more, and nothing found. Raises `BadSelection`
+    when the pattern takes too long, and `TooManyReads`.
+    """
     if selection.grep is None or count <= 0:
         return last_lines(ring, selection, count)
-    search, sifter = Search(ring, selection, count), Sifter(sifting, key=(ring, "read"))
-    while not (search.done or sifter.slow):
-        await sifter.step(search)
-    async with sifting.search_of(ring) if sifter.slow else nullcontext():
-        while not search.done:
-            if sifter.spent > SEARCH_SECONDS:
-                raise BadSelection(
-                    f"grep is {selection.grep!r}; its search took longer than {SEARCH_SECONDS:g} s;"
-                    " it must be a simpler pattern, or process or instance must leave it fewer lines"
-                )
+    with sifting.reads.place(ring):
+        search, sifter = Search(ring, selection, count), Sifter(sifting, key=(ring, "read"))
+        while not (search.done or sifter.slow or left()):
             await sifter.step(search)
-    return search.found()
+        async with sifting.reads.turn(ring) if sifter.slow else nullcontext():
+            while not (search.done or left()):
+                if sifter.spent > SEARCH_SECONDS:
+                    raise BadSelection(
+                        f"grep is {selection.grep!r}; its search took longer than {SEARCH_SECONDS:g} s;"
+                        " it must be a simpler pattern, or process or instance must leave it fewer lines"
+                    )
+                await sifter.step(search)
+        return [] if left() else search.found()

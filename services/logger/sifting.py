@@ -8,16 +8,13 @@ from __future__ import annotations
 import asyncio
 import os
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Hashable
 from time import thread_time
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 from libs.loglines.selection import Selection
-from services.logger.ring import Ring
+from services.logger.aside import Aside
+from services.logger.reads import Reads
 
 SLICE = 4096  # bytes that are looked at in one go, but at least a line; RE2 may take 12 ms for them
 TURN_SECONDS = 0.002  # of the loop's time for patterns, before everything else has its turn
@@ -39,7 +36,8 @@ class Job(ABC):
     """Lines that a selection is asked about, slice by slice; whoever wants its end carries it on from where it is."""
 
     selection: Selection
-    under_way: asyncio.Future[None] | None = None  # while a thread has its next slice
+    under_way: asyncio.Future[None] | None = None  # while a thread has its next slice, or is to have it
+    waiters: int = 0  # who wait for that; a slice that nobody waits for is begun by no thread
 
     @property
     @abstractmethod
@@ -55,56 +53,14 @@ class Job(ABC):
         """Which lines of that slice passed."""
 
 
-class Aside:
-    """Threads for what takes long. Each key has its turn, whatever else waits for another."""
-
-    def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="grep")
-        self._free = threads
-        self._waiting: dict[Hashable, deque[tuple[Callable[[], None], Callable[[], None], asyncio.Future[None]]]] = {}
-
-    def run(self, key: Hashable, work: Callable[[], None], then: Callable[[], None]) -> asyncio.Future[None]:
-        """Call `work` in a thread when it is its turn, then `then` on the loop; the future is done when that was."""
-        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(key, deque()).append((work, then, ended))
-        self._start()
-        return ended
-
-    def _start(self) -> None:
-        while self._free and self._waiting:
-            key = next(iter(self._waiting))
-            works = self._waiting.pop(key)
-            work, then, ended = works.popleft()
-            if works:
-                self._waiting[key] = works  # behind all others
-            self._free -= 1
-            running = asyncio.get_running_loop().run_in_executor(self._pool, work)
-            running.add_done_callback(partial(self._ended, then, ended))
-
-    def _ended(self, then: Callable[[], None], ended: asyncio.Future[None], running: asyncio.Future[None]) -> None:
-        self._free += 1
-        self._start()
-        then()
-        if ended.done() or running.cancelled():
-            ended.cancel()
-        elif (error := running.exception()) is not None:
-            ended.set_exception(error)
-        else:
-            ended.set_result(None)
-
-
 class Sifting:
-    """What all patterns of a logger share: their part of the loop's time, and the threads."""
+    """What all patterns of a logger share: their part of the loop's time, the threads, and the places of reads."""
 
     def __init__(self, threads: int = THREADS) -> None:
         self.aside = Aside(threads)
+        self.reads = Reads()
         self.turn = asyncio.Lock()  # whoever waits for the loop's time gets it in the order in which they came
         self._spent = 0.0
-        self._searches: WeakKeyDictionary[Ring, asyncio.Lock] = WeakKeyDictionary()
-
-    def search_of(self, ring: Ring) -> asyncio.Lock:
-        """Held by the one slow read of an app that is under way: one after another, the first are answered in time."""
-        return self._searches.setdefault(ring, asyncio.Lock())
 
     async def room(self) -> None:
         """Wait, holding the turn, until the loop has time for a slice."""
@@ -146,7 +102,7 @@ class Sifter:
         if not _is_under_way(job) and self._is_slow(job):
             self._begin_aside(job)
         if job.under_way is not None:
-            await asyncio.shield(job.under_way)
+            await self._wait(job, job.under_way)
             return
         async with self._sifting.turn:
             await self._sifting.room()
@@ -184,6 +140,16 @@ class Sifter:
                 self._weigh(took, slice_.size)
 
         job.under_way = self._sifting.aside.run(self._key, work, then)
+
+    async def _wait(self, job: Job, under_way: asyncio.Future[None]) -> None:
+        """Until a thread had the slice; the last one who gives up takes it back, unless a thread has it already."""
+        job.waiters += 1
+        try:
+            await asyncio.shield(under_way)
+        finally:
+            job.waiters -= 1
+            if not job.waiters and job.under_way is not None and self._sifting.aside.drop(self._key, job.under_way):
+                job.under_way = None
 
     def _weigh(self, took: float, size: int) -> None:
         """Judge the pattern by the time that it took."""

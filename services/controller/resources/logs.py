@@ -16,7 +16,7 @@ from libs.loglines.token import header
 from libs.web import as_json
 from services.controller import shapes
 from services.controller.controller import Call, Controller, Resource, Route
-from services.controller.errors import BadRequest, LogsUnavailable, TailsUnavailable
+from services.controller.errors import BadRequest, LogsBusy, LogsUnavailable, TailsUnavailable
 from services.controller.log_tickets import Tickets
 from services.controller.tokens import hash_of, token_in
 
@@ -25,6 +25,8 @@ GARBAGE_LINES = "100"  # what v1's logger made of a number that is none
 FILTERS = ("process", "instance", "release", "stream", "since", "until", "grep", "level")
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
+_UNREADABLE = "The logger cannot read these filters; they may be too long."
+_BUSY = "The logger is asked for more at once than it takes. Try again soon."
 
 
 class LogsResource(Resource):
@@ -54,7 +56,9 @@ class LogsResource(Resource):
                     if got.status == 200:
                         return web.Response(body=await got.read(), content_type="text/plain", charset="utf-8")
                     if got.status == 400 and filters:
-                        raise BadRequest(await _why(got))
+                        raise BadRequest(await _why(got, _UNREADABLE))
+                    if got.status == 503 and own:  # what another one has left of the app's lines is no answer then
+                        raise LogsBusy(await _why(got, _BUSY))
                     empty |= own and got.status == 204
             except (aiohttp.ClientError, TimeoutError):
                 continue
@@ -110,9 +114,9 @@ def _tail_at(asked: URL, logger: str) -> URL:
     return asked.with_scheme(scheme).with_path(f"/logs/{quote(logger, safe='')}/tail", encoded=True)
 
 
-async def _why(refusal: aiohttp.ClientResponse) -> str:
-    """What a logger finds wrong with filters."""
+async def _why(refusal: aiohttp.ClientResponse, otherwise: str) -> str:
+    """A logger's own word."""
     try:
         return str((await refusal.json())["detail"])
     except (ValueError, TypeError, KeyError, aiohttp.ContentTypeError):
-        return "The logger cannot read these filters; they may be too long."
+        return otherwise

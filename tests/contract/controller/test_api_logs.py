@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -101,6 +102,23 @@ async def test_a_logger_that_refuses_what_has_no_filter_is_v1s_500(api: Api, adm
     async with logger(api, 400, b'{"detail": "no"}', content_type="application/json"):
         answer = await admin("GET", f"{app}/logs?log_lines=5")
     assert (answer.line, answer.text) == ("500 INTERNAL SERVER ERROR", "Error accessing logs for hello")
+
+
+async def test_a_logger_that_looks_for_too_much_already_is_503_in_its_words(api: Api, admin: Client, app: str) -> None:
+    said = json.dumps({"detail": "4 reads of hello look for a grep now"}).encode()
+    own, other = await two_loggers(api)
+    more: dict[str, Any] = {"content_type": "application/json", "headers": {"Retry-After": "2"}}
+    async with logger(api, 503, said, id_=own, **more), logger(api, 200, b"from before\n", id_=other) as asked:
+        answer = await admin("GET", f"{app}/logs?grep=x")
+        assert (answer.line, answer.json) == (
+            "503 SERVICE UNAVAILABLE",
+            {"detail": "4 reads of hello look for a grep now"},
+        )
+        assert answer.headers["Retry-After"] == "1"
+        assert asked == []
+    async with logger(api, 503, id_=own), logger(api, 204, id_=other):
+        answer = await admin("GET", f"{app}/logs")
+        assert (answer.status, "Try again soon" in answer.text) == (503, True)
 
 
 async def test_the_apps_own_logger_is_asked_first_and_another_when_it_fails(api: Api, admin: Client) -> None:

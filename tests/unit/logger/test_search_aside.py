@@ -16,10 +16,11 @@ from libs.loglines.pattern import Pattern, pattern
 from libs.loglines.selection import BadSelection, Selection
 from services.logger import search, sifting
 from services.logger.archive import Archive, Bounds
+from services.logger.aside import Aside
 from services.logger.newest import last_lines
 from services.logger.ring import Ring
 from services.logger.search import Search, last_lines_aside, line_begin
-from services.logger.sifting import Aside, Sifter, Sifting
+from services.logger.sifting import Sifter, Sifting
 from tests.support.waiting import eventually
 from tests.unit.logger.following import APP, UUID, numbered
 
