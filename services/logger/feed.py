@@ -47,6 +47,7 @@ class Feed:
         self._group.join(self)
         self._past: Past | None = past
         self.start = past.start()  # where its reader stands before the first batch, by instance, once that is there
+        self.start_reach = self._reach = past.reach()  # and its reach, as `Cursor` has it
         self._seeks: dict[str, Seek] = {}
         self._bound = bound
         self._waiting: dict[Source, Waiting] = {}
@@ -55,6 +56,7 @@ class Feed:
         self._left: Missed | None = None  # what was left out behind that which waits
         self._missed: list[Missed] = []  # what is to be told before that which waits
         self._behind: list[Piece] = []  # and the places behind it
+        self._behind_reach = 0
         self._told: dict[Source, int] = {}  # the number behind what the reader knows of
         self._gone = False
         self._some = asyncio.Event()
@@ -76,7 +78,7 @@ class Feed:
                         await sifter.finish(unsifted)
                 self._taken = None
                 batch = self._tell(taken)
-                if batch.pieces or batch.missed or taken.due:
+                if batch.pieces or batch.missed or batch.reach is not None or taken.due:
                     return batch
             await asyncio.sleep(0)
 
@@ -96,8 +98,9 @@ class Feed:
                 async with asyncio.timeout(PLACE_SECONDS):
                     await self._some.wait()
             except TimeoutError:
-                if places := self._places():
-                    return Taken({}, [], live=True, after=places)
+                places, reach = self._places(), self._reached(self._ring.number)
+                if places or reach is not None:
+                    return Taken({}, [], live=True, after=places, reach=reach)
         if not self._gone and (rest := self._began + GATHER_SECONDS - monotonic()) > 0:
             try:
                 async with asyncio.timeout(rest):
@@ -110,7 +113,8 @@ class Feed:
         """Look on for where the past begins."""
         if search.done:
             past.searched(search)
-            self.start = past.start()
+            self.start, self.start_reach = past.start(), past.reach()
+            self._reach = self.start_reach
         elif (sifter := self._group.sifter) is not None:
             await sifter.step(search)
 
@@ -124,7 +128,7 @@ class Feed:
         """Lines that pass, or that may, are about to be stored."""
         size = len(block) + BLOCK_WEIGHT
         if self._left is not None or (self._size and self._size + size > self._bound):
-            self._leave_out(block, lines if unsifted is None else None)
+            self._leave_out(left_out(source, block, lines if unsifted is None else None))
             return
         waiting = self._waiting.get(source)
         if waiting is None:
@@ -193,11 +197,13 @@ class Feed:
             if self._seeks:
                 self._group.seeking[self] = None
             taken.after = [*taken.after, *self._places()]
+            taken.reach = self._reached(self._ring.number)
         return taken
 
     def _take(self) -> Taken:
         """All that waits."""
         taken = Taken(self._waiting, self._missed, live=True, size=self._size)
+        reach = self._behind_reach if self._missed else 0
         if self._behind:
             taken.before = [piece for piece in self._behind if piece.source not in self._waiting]
             self._told.update({piece.source: piece.next for piece in taken.before})
@@ -210,10 +216,11 @@ class Feed:
         if self._left is not None:
             # It comes behind these; who was told of it has passed by all that there is now.
             self._missed.append(self._left)
-            self._behind = self._unknown()
+            self._behind, self._behind_reach = self._unknown(), self._ring.number
             self._left = None
         elif taken.placed:
-            taken.after = self._places()
+            taken.after, reach = self._places(), self._ring.number
+        taken.reach = self._reached(reach)
         self._waiting = {}
         self._much.clear()
         return taken
@@ -235,14 +242,20 @@ class Feed:
         self._told.update({piece.source: piece.next for piece in pieces})
         return pieces
 
+    def _reached(self, number: int) -> int | None:
+        """How far the reader knows all, where that is news to it."""
+        if number <= self._reach:
+            return None
+        self._reach = number
+        return number
+
     def _unknown(self) -> list[Piece]:
         """The places at the end of sources where the reader does not know of that."""
         behind = [one for one in wanted(self._ring, self._selection) if self._told.get(one) != one.end]
         return [Piece(source, b"", 0, *source.place) for source in behind if source.instance not in self._seeks]
 
-    def _leave_out(self, block: bytes, lines: int | None) -> None:
-        """The queue is full: count what it cannot take; None: nobody knows what of it passes."""
-        left = left_out(block, lines)
+    def _leave_out(self, left: Missed) -> None:
+        """The queue is full, and cannot take this."""
         if self._left is None:
             for source, waiting in self._waiting.items():
                 waiting.place = source.place

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from libs.loglines.selection import Selection
+from services.logger.falls import depth_within
 from services.logger.feed_batch import Missed, Piece
 from services.logger.feed_group import cheap_part
 from services.logger.feed_place import NO_TIME, Cursor, Place, Seek, behind
@@ -40,6 +41,7 @@ class Past:
         self._ring = ring
         self._selection = selection
         self._cheap = cheap_part(selection)
+        self._reach = ring.number
         self._stands: dict[Source, Stand] = {}
         self._missed: list[Missed] = []
 
@@ -73,6 +75,9 @@ class Past:
     def from_cursor(cls, ring: Ring, selection: Selection, cursor: Cursor, *, same: bool) -> Past:
         """Everything behind a cursor; `same`: it counts in this memory's numbers."""
         past = cls(ring, selection)
+        past._reach = cursor.reach if same else 0
+        if same and cursor.reach < ring.forgotten:
+            past._missed.append(Missed(None, None, int(ring.forgotten_latest, 16) or None, "evicted"))
         for instance, place in cursor.sources.items():
             source = ring.source(instance)
             if same and source is not None and source.born <= place.next <= source.end:
@@ -93,11 +98,16 @@ class Past:
             places[source.instance] = Place(stand.number, at, stand.nth)
         return places
 
+    def reach(self) -> int:
+        """Of a reader that stands there, as `Cursor` has it."""
+        news = [source.reached - 1 for source, stand in self._stands.items() if stand.number < source.end]
+        return min([self._reach, *news])
+
     def forgot(self, source: Source) -> None:
         """A source was forgotten: its untold lines had gone before. What comes of it again is sought."""
         stand = self._stands.pop(source, None)
         if stand is not None and stand.number < source.end:
-            self._lose(stand, source.end, None)
+            self._lose(source, stand, source.end)
         self.seeks[source.instance] = Seek(source.place)
 
     def window(self, size: int) -> tuple[list[Piece], list[Missed], bool]:
@@ -140,16 +150,21 @@ class Past:
         """Lines went that were to be read next. Where a place is still sought, times tell whether they were news."""
         seek = self.seeks.get(source.instance)
         if seek is None:
-            until = source.run.first_time() if source.run.lines else None
-            self._lose(stand, source.first, until)
+            self._lose(source, stand, source.first)
         elif not source.run.lines and source.latest > seek.at:
-            self._missed.append(Missed(None, int(seek.at, 16), int(source.latest, 16), "evicted"))
+            since = max(int(seek.at, 16) - depth_within(source.falls, source.born, source.end), 0)
+            self._missed.append(Missed(None, since, int(source.latest, 16), "evicted"))
             del self.seeks[source.instance]
         stand.number = source.first
 
-    def _lose(self, stand: Stand, number: int, until: int | None) -> None:
+    def _lose(self, source: Source, stand: Stand, number: int) -> None:
+        """The lines up to that number are gone."""
         lines = number - stand.number if self._selection.whole else None
-        self._missed.append(Missed(lines, int(stand.latest, 16) or None, until, stand.why))
+        depth = depth_within(source.falls, stand.number, number)
+        since, until = int(stand.latest, 16), int(source.latest, 16)
+        if source.run.lines:
+            until = min(until, source.run.first_time() + depth)
+        self._missed.append(Missed(lines, max(since - depth, 0) or None, until, stand.why))
 
     def _told(self, source: Source, stand: Stand, block: bytes, lines: int) -> Piece | None:
         """Read these lines; the piece of those that pass without a look at texts, None where there is none."""
@@ -157,7 +172,7 @@ class Past:
         if stand.number == source.end:
             stand.latest, stand.nth = source.latest, source.nth
         else:
-            stand.latest, stand.nth = behind(stand.latest, stand.nth, block, lines)
+            stand.latest, stand.nth, _ = behind(stand.latest, stand.nth, block, lines)
         stand.why = "slow"
         seek = self.seeks.get(source.instance)
         if seek is not None:
@@ -192,7 +207,7 @@ def _stand_at(source: Source, number: int) -> Stand:
         return Stand(number, NO_TIME, 0)
     block, lines = source.run.read(0, source.run.size)
     before, count = b"\n".join(block.split(b"\n", number - source.first)[:-1]) + b"\n", number - source.first
-    return Stand(number, *behind(NO_TIME, 0, before, count)) if lines else Stand(number, NO_TIME, 0)
+    return Stand(number, *behind(NO_TIME, 0, before, count)[:2]) if lines else Stand(number, NO_TIME, 0)
 
 
 Read = tuple[Source, Stand, bytes, int]

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from services.logger.falls import depth_of
+
 NO_TIME = b"0" * 16  # times stay as stored lines carry them: their order as bytes is theirs as numbers
 _GAP = ord("g")
 
@@ -26,27 +28,33 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A reader's places by instance; `next` counts in the memory named `boot` alone."""
+    """A reader's places by instance; `next` and `reach` count in the memory named `boot` alone.
+
+    `reach`: an instance whose last line in the ring has a lower number than that has no news for the reader.
+    """
 
     boot: str
     sources: Mapping[str, Place]
+    reach: int = 0
 
 
-def behind(latest: bytes, nth: int, block: bytes, lines: int) -> tuple[bytes, int]:
-    """The latest time and the lines since it, after a block that follows a place with these."""
+def behind(latest: bytes, nth: int, block: bytes, lines: int) -> tuple[bytes, int, int]:
+    """The latest time and the lines since it, after a block that follows a place with these; how far times fell, ns."""
     if lines == 1:
-        counted = int(block[16] != _GAP)
-        return (block[:16], counted) if block[:16] > latest else (latest, nth + counted)
+        time, counted = block[:16], int(block[16] != _GAP)
+        if time > latest:
+            return time, counted, 0
+        return latest, nth + counted, int(latest, 16) - int(time, 16) if time < latest else 0
     stored = block.split(b"\n")
     stored.pop()
-    last = stored[-1]
-    most = max(stored)[:16]
+    ordered = sorted(stored)
+    if ordered == stored and stored[0][:16] >= latest and stored[-2][:16] < (most := stored[-1][:16]):  # as clocks go
+        return most, int(stored[-1][16] != _GAP), 0
+    times = [line[:16] for line in stored]
+    depth, most = depth_of(latest, times), max(times)
     if most <= latest:
-        return latest, nth + lines - [line[16] for line in stored].count(_GAP)
-    if last[:16] == most > max(stored[:-1])[:16]:  # as clocks go
-        return most, int(last[16] != _GAP)
-    begin = next(index for index, line in enumerate(stored) if line[:16] == most)
-    return most, sum(line[16] != _GAP for line in stored[begin:])
+        return latest, nth + lines - [line[16] for line in stored].count(_GAP), depth
+    return most, sum(line[16] != _GAP for line in stored[times.index(most) :]), depth
 
 
 class Seek:

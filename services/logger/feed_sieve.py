@@ -92,6 +92,7 @@ class Taken:
     placed: bool = False  # the places of sources of which nothing passed are told
     before: Sequence[Piece] = ()
     after: Sequence[Piece] = ()
+    reach: int | None = None
 
     def unsifted(self) -> Iterator[Unsifted]:
         """What a pattern has yet to see."""
@@ -106,7 +107,7 @@ class Taken:
             if (waiting.lines or self.placed) and (place := waiting.place) is not None:
                 block = waiting.blocks[0] if len(waiting.blocks) == 1 else b"".join(waiting.blocks)
                 pieces.append(Piece(source, block, waiting.lines, *place))
-        return Batch((*pieces, *self.after), tuple(self.missed), live=self.live)
+        return Batch((*pieces, *self.after), tuple(self.missed), live=self.live, reach=self.reach)
 
 
 def line_end(block: bytes, begin: int) -> int:

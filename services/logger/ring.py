@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from libs.loglines import BadBlock, Frame, Kind, check_block, encode
 from libs.loglines.line import PREFIX
 from libs.loglines.selection import Selection
+from services.logger.falls import Fall, fallen
 from services.logger.feed_place import NO_TIME, Place, behind
 from services.logger.run import Run
 
@@ -37,6 +38,8 @@ class Source:
     end: int = 0
     latest: bytes = NO_TIME  # the latest time of any line so far
     nth: int = 0  # lines since it became that
+    falls: tuple[Fall, ...] = ()  # of the lines up to `end`, and of those that are about to be stored
+    reached: int = 0  # the ring's number behind the last line
 
     @property
     def first(self) -> int:
@@ -73,7 +76,8 @@ class Taken(NamedTuple):
 class Ring:
     """The last lines of an app. `lines` and `size` (bytes of lines) never exceed the bounds after `trim`.
 
-    `base` is a number that no source of an earlier ring of the app reached.
+    `base` is a number that no source of an earlier ring of the app reached. `number` is that of the line that is stored
+    next. All lines of instances that are known no more are below `forgotten`, and of `forgotten_latest` or before.
     """
 
     def __init__(self, app: str, *, lines: int, size: int, base: int = 0) -> None:
@@ -83,7 +87,9 @@ class Ring:
         self.weight = RING_WEIGHT  # bytes of memory, about
         self.touched = 0  # the archive's mark of when it was written
         self.listeners: dict[Selection, Listener] = {}  # one for all that want the same
-        self._number = base
+        self.number = base
+        self.forgotten = base  # with an earlier ring all of its lines were
+        self.forgotten_latest = NO_TIME
         self._most_lines = lines
         self._most_bytes = size
         self._sources: dict[str, Source] = {}
@@ -166,6 +172,8 @@ class Ring:
             source = self._silent.pop(instance)
             del self._sources[instance]
             self.weight -= SOURCE_WEIGHT
+            self.forgotten = max(self.forgotten, source.reached)
+            self.forgotten_latest = max(self.forgotten_latest, source.latest)
             for listener in self.listeners.values():
                 listener.forgot(source)
 
@@ -180,21 +188,24 @@ class Ring:
         source = self._sources.get(instance)
         if source is None:
             self.forget_silent(SOURCES - 1)
-            source = self._sources[instance] = Source(instance, process, release, self._number, end=self._number)
+            source = self._sources[instance] = Source(instance, process, release, self.number, end=self.number)
             self.weight += SOURCE_WEIGHT
         return source
 
     def _append(self, source: Source, block: bytes, lines: int) -> None:
+        latest, nth, depth = behind(source.latest, source.nth, block, lines)
+        if depth:
+            source.falls = fallen(source.falls, Fall(source.end, source.end + lines, depth))
         for listener in self.listeners.values():
             listener.offer(source, block, lines)
         source.end += lines
-        source.latest, source.nth = behind(source.latest, source.nth, block, lines)
+        source.latest, source.nth = latest, nth
         if not source.run.lines:
             self._silent.pop(source.instance, None)
             heappush(self._holders, (int(block[:16], 16), source.born, source))
         source.run.append(block, lines)
         size = len(block)
-        self._number += lines
+        source.reached = self.number = self.number + lines
         self.lines += lines
         self.size += size
         self.weight += size

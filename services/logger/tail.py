@@ -14,9 +14,10 @@ from libs.sockets.serving import Socket, SocketClosed
 from services.logger import tail_messages as messages
 from services.logger.archive import Archive
 from services.logger.feed import Batch, Cursor, Feed, Place, RingGone
+from services.logger.feed_batch import joined
 from services.logger.tail_counts import TailCounts
 from services.logger.tail_ends import EVICTED, End, Ended, Right, bad
-from services.logger.tail_pieces import Pieces
+from services.logger.tail_pieces import Pieces, reaching
 
 BEGIN_SECONDS = 10.0  # in which a reader says what it wants
 FAREWELL_SECONDS = 3.0  # for a reader to take the last word
@@ -80,12 +81,13 @@ class Tail:
                 batch = await _batch(feed)
                 if not placed:
                     placed = True
-                    await socket.send(messages.places(feed.start))
-                for gap in batch.missed:
+                    await socket.send(messages.places(feed.start, feed.start_reach))
+                for gap in joined(batch.missed):
                     self._counts.miss(gap.lines)
                     await socket.send(messages.missed(*gap))
-                if batch.pieces:
-                    message = build(batch.pieces)
+                pieces = batch.pieces if batch.reach is None else (*batch.pieces, reaching(batch.reach))
+                if pieces:
+                    message = build(pieces)
                     self._counts.bytes += len(message)
                     await socket.send(message)
                 if batch.live and not live:
@@ -135,7 +137,9 @@ def _cursor(begin: messages.Begin) -> Cursor | None:
     said = begin.after
     if said is None:
         return None
-    return Cursor(said.boot, {name: Place(place.next, place.at, place.nth) for name, place in said.sources.items()})
+    sources = {name: Place(place.next, place.at, place.nth) for name, place in said.sources.items()}
+    whole = sources.pop(messages.WHOLE, None)
+    return Cursor(said.boot, sources, whole.next if whole else 0)
 
 
 async def _hear_nothing(socket: Socket) -> Never:

@@ -15,6 +15,7 @@ from services.logger.tail_ends import End
 
 MOST_LINES = 1_000_000  # that a reader may ask for
 MOST_PLACES = 4096  # of a cursor
+WHOLE = "~"  # stands for an instance where the place is one in the app's whole log; it never has lines
 
 Count = Annotated[int, Field(ge=0, le=LAST)]
 Name = Annotated[str, Field(max_length=128)]
@@ -69,9 +70,10 @@ def ready(app: str, logger: str, boot: str) -> str:
     return _text(type="ready", app=app, logger=logger, boot=boot)
 
 
-def places(sources: Mapping[str, Place]) -> str:
-    """Where a reader who came without a cursor stands before the first line."""
-    return _text(type="places", sources={instance: place._asdict() for instance, place in sources.items()})
+def places(sources: Mapping[str, Place], reach: int) -> str:
+    """Where a reader who came without a cursor stands before the first line; its reach is the place in the whole."""
+    all_ = {**sources, WHOLE: Place(reach, 0, 0)}
+    return _text(type="places", sources={instance: place._asdict() for instance, place in all_.items()})
 
 
 def live() -> str:

@@ -10,11 +10,20 @@ from dataclasses import dataclass, field
 
 from libs.loglines.selection import Selection
 from services.logger.feed import Piece
+from services.logger.ring import Source
+from services.logger.tail_messages import WHOLE
 
 KEPT = 1024 * 1024  # bytes of the last messages of a choice of lines, if it is more than one message
 
+_WHOLE = Source(process=WHOLE, instance=WHOLE, release=0)
+
 Build = Callable[[tuple[Piece, ...]], bytes]
 Names = tuple[tuple[int, int, int], ...]
+
+
+def reaching(reach: int) -> Piece:
+    """The part that tells how far a reader knows all of the app's log."""
+    return Piece(_WHOLE, b"", 0, reach, 0, 0)
 
 
 def build(pieces: tuple[Piece, ...]) -> bytes:

@@ -52,6 +52,7 @@ class Reader:
     told: dict[str, list[bytes]] = field(default_factory=dict)
     missed: list[Missed] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
+    reach: int | None = None
     live: bool = False
 
     async def read(self) -> None:
@@ -72,6 +73,7 @@ class Reader:
         """Keep what a batch tells."""
         self.missed += batch.missed
         self.live |= batch.live
+        self.reach = batch.reach if batch.reach is not None else self.reach
         for piece in batch.pieces:
             assert piece.block.count(b"\n") == piece.lines
             texts = [line[17:] for line in piece.block.split(b"\n")[:-1] if line[16:17] != b"g"]
@@ -80,7 +82,7 @@ class Reader:
 
     def cursor(self) -> Cursor:
         """Where it stands."""
-        return Cursor(self.boot, dict(self.places))
+        return Cursor(self.boot, dict(self.places), self.feed.start_reach if self.reach is None else self.reach)
 
     def resume(self, archive: Archive, feed: Feed) -> None:
         """Go on with another feed."""

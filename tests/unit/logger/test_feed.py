@@ -15,7 +15,7 @@ from libs.loglines.selection import Passed, Selection
 from services.logger import feed as feeds
 from services.logger import feed_past
 from services.logger.archive import Archive, Bounds
-from services.logger.feed import Missed, RingGone
+from services.logger.feed import Batch, Missed, RingGone
 from tests.unit.logger.following import APP, UUID, Reader, numbered
 
 ALL = Selection()
@@ -57,7 +57,7 @@ async def test_the_first_batch_of_a_feed_without_history_tells_the_places_alone(
     assert (reader.numbers(), reader.live) == ([], True)
     assert reader.places["a"] == (10, 10, 1)
     empty = Archive(Bounds()).feed(APP, UUID, ALL)
-    assert await empty.batch() == ((), (), True)
+    assert await empty.batch() == Batch((), (), live=True)
 
 
 async def test_history_of_several_instances_comes_by_time_from_window_to_window() -> None:

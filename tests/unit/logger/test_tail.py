@@ -99,7 +99,9 @@ async def test_a_reader_without_a_cursor_is_told_where_it_stands_before_any_line
     assert isinstance(lines, bytes)
     places = event_of(told)
     assert isinstance(places, Places)
-    [part] = parts_of(lines)
+    part, whole = parts_of(lines)
+    assert (whole.source.instance, whole.source.lines, whole.source.next) == ("~", 0, 2)
+    assert places.sources["~"].next < 2  # as long as that line is not told
     assert places.sources[""].next == part.source.next - 1
     assert (places.sources[""].at, places.sources[""].nth) == (7, 1)
 

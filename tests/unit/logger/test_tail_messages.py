@@ -93,7 +93,8 @@ def test_a_cursor_has_so_many_places_at_most() -> None:
 def test_events_are_read_by_the_reader() -> None:
     assert event_of(messages.ready("shop", "n1", "b")) == Ready(type="ready", app="shop", logger="n1", boot="b")
     sources = {"i1": Stand(next=7, at=5, nth=1)}
-    assert event_of(messages.places({"i1": feed_place.Place(7, 5, 1)})) == Places(type="places", sources=sources)
+    sources["~"] = Stand(next=9, at=0, nth=0)
+    assert event_of(messages.places({"i1": feed_place.Place(7, 5, 1)}, 9)) == Places(type="places", sources=sources)
     assert event_of(messages.live()) == Live(type="live")
     assert event_of(messages.end(STOPPING)) == End(type="end", reason="stopping", detail=STOPPING.detail)
 
