@@ -58,10 +58,14 @@ class LoggerSettings(Settings):
     )
     logger_drain_stall_seconds: float = Field(30.0, gt=0, description="in which a drain's receiver must take something")
     logger_drain_inward: bool = Field(
-        False, description="drains may go to this host, to its links and to the platform's store and daemons"
+        False,
+        description="drains may go anywhere: to this host, its links and bridges, the platform's store and daemons",
     )
     logger_drain_barred: str = Field(
         "", description="networks (CIDR, comma separated) where no drain may go either, unless drains may go inward"
+    )
+    logger_drain_bridges: bool = Field(
+        False, description="drains may go to the networks behind this host's bridges, where engines have containers"
     )
     logger_drain_enterprise: int = Field(
         32473, ge=0, description="private enterprise number in the name of drains' structured data; 32473: an example's"

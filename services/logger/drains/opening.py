@@ -14,13 +14,15 @@ from libs.store.mirror import Mirror
 from libs.store.shelf import Shelf
 from libs.vault import SealBroken, Vault
 from services.logger.archive import Archive
+from services.logger.drains.addresses import networks_of
+from services.logger.drains.bridges import Bridges
 from services.logger.drains.course import Bounds, Course
 from services.logger.drains.guard import Guard
 from services.logger.drains.keeping import Keeping, Mirrors
 from services.logger.drains.kind import Away, Target, Terms
 from services.logger.drains.metrics import DrainsCollector
 from services.logger.drains.resuming import Start
-from services.logger.drains.way import Way, networks_of
+from services.logger.drains.way import Way
 from services.logger.settings import LoggerSettings
 
 STATES_SECONDS = 2.5  # between two looks for states to be written
@@ -40,7 +42,8 @@ def drain_tasks(  # noqa: PLR0913 - the parts of the logger that they use
     mirrors = Mirrors(Mirror(store, keys.drains), Mirror(store, keys.drain_states), loggers)
     mesh = Mirror(store, keys.mesh)
     guard = Guard(settings.store_endpoints, mesh)
-    way = Way(settings.logger_drain_inward, guard, networks_of(settings.logger_drain_barred))
+    barred = networks_of(settings.logger_drain_barred)
+    way = Way(settings.logger_drain_inward, guard, barred, tuple if settings.logger_drain_bridges else Bridges())
     terms = Terms(way, stall_seconds=settings.logger_drain_stall_seconds)
     bounds = Bounds(
         settings.logger_drain_bytes,
@@ -57,7 +60,10 @@ def drain_tasks(  # noqa: PLR0913 - the parts of the logger that they use
     archive.on_ring(keeping.ring_began)
     daemon.registry.register(DrainsCollector(keeping))
     daemon.loop("write_drain_states", keeping.write_states, every=STATES_SECONDS, expected=(StoreUnavailable,))
-    guarding = {} if settings.logger_drain_inward else {"mirror_mesh": mesh.run(), "guard_drains": guard.run()}
+    guarding: dict[str, Coroutine[Any, Any, None]] = {}
+    if not settings.logger_drain_inward:
+        daemon.facts["drains in doubt"] = guard.fact
+        guarding = {"mirror_mesh": mesh.run(), "guard_drains": guard.run()}
     return {
         **guarding,
         "mirror_drains": mirrors.drains.run(),

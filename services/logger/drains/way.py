@@ -7,10 +7,12 @@ import errno
 import os
 import socket
 import ssl
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Protocol
+
+from services.logger.drains.addresses import Ip, Network, faces, forbidden, leads_home
 
 Address = tuple[str, int]
 _TRUST = ThreadPoolExecutor(2, thread_name_prefix="drain-trust")  # apart, as what reads files waits for nobody else
@@ -21,11 +23,10 @@ class Forbidden(OSError):
 
 
 class Listeners(Protocol):
-    """The platform's own listeners; `doubt`: there may be others whose addresses are not known."""
+    """The platform's own listeners."""
 
-    @property
-    def doubt(self) -> bool:
-        """See above."""
+    def doubt(self, port: int) -> str:
+        """Why one of them may be at this port of an address that is not known for it; empty: none is."""
         ...
 
     def __contains__(self, address: object, /) -> bool:
@@ -38,7 +39,10 @@ class Only:
     """These listeners, and no more."""
 
     known: frozenset[Address] = frozenset()
-    doubt: bool = False
+
+    def doubt(self, port: int) -> str:  # noqa: ARG002 - of none
+        """See `Listeners`."""
+        return ""
 
     def __contains__(self, address: object) -> bool:
         """See `Listeners`."""
@@ -50,65 +54,51 @@ class Way:
     """Tells addresses of receivers from the platform's own.
 
     A user names a drain's host, and so could make a logger speak to what only the platform's hosts reach. `inward`
-    lets it; `guard` and `barred` are refused beside what stays on this host or a link.
+    lets it; `guard`, `barred` and the networks of `bridges` are refused beside what stays on this host or a link. An
+    address within another one is judged as well.
     """
 
     inward: bool = False
     guard: Listeners = field(default_factory=Only)
-    barred: tuple[IPv4Network | IPv6Network, ...] = ()
+    barred: tuple[Network, ...] = ()
+    bridges: Callable[[], tuple[Network, ...]] = tuple
 
     def check(self, address: str, port: int) -> None:
         """Raises `Forbidden` by what an address says."""
         if self.inward:
             return
-        found = plain(address)
-        if found.is_loopback or found.is_link_local or found.is_unspecified or found.is_multicast:
-            raise Forbidden(errno.EACCES, f"{found} is an address of this host or link, where no drain may go")
-        if any(found in network for network in self.barred):
-            raise Forbidden(errno.EACCES, f"{found} is in a network where no drain may go (DEIS_LOGGER_DRAIN_BARRED)")
-        if (str(found), port) in self.guard:
-            raise Forbidden(errno.EACCES, f"{found} port {port} is the platform's own, where no drain may go")
-        if self.guard.doubt:
+        given, *within = faces(address)
+        self._judge(given, port, str(given))
+        for face in within:
+            self._judge(face, port, f"{given} (it leads to {face})")
+        if doubt := self.guard.doubt(port):
             raise Forbidden(
-                errno.EAGAIN,
-                "the logger does not know yet all addresses of the platform's own, where no drain may go; its journal "
-                "names those that it cannot look up",
+                errno.EAGAIN, f"{given} port {port} may be the platform's own, where no drain may go: {doubt}"
             )
+
+    def _judge(self, address: Ip, port: int, words: str) -> None:
+        if why := forbidden(address):
+            raise Forbidden(errno.EACCES, f"{words} {why}, where no drain may go")
+        if any(address in network for network in self.barred):
+            raise Forbidden(errno.EACCES, f"{words} is in a network where no drain may go (DEIS_LOGGER_DRAIN_BARRED)")
+        if any(address in network for network in self.bridges()):
+            raise Forbidden(
+                errno.EACCES,
+                f"{words} is behind a bridge of the logger's host, where containers are, and no drain may go "
+                "(DEIS_LOGGER_DRAIN_BRIDGES); an app is reached by its URL",
+            )
+        if (str(address), port) in self.guard:
+            raise Forbidden(errno.EACCES, f"{words} port {port} is the platform's own, where no drain may go")
 
     def open_socket(self, info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
         """A socket for one of `getaddrinfo`'s answers; raises `Forbidden`, and `OSError` where no way leads there."""
         family, type_, proto, _, address = info
         self.check(str(address[0]), int(str(address[1])))
-        if not self.inward and is_own(plain(str(address[0]))):
+        if not self.inward and leads_home(str(address[0])):
             raise Forbidden(errno.EACCES, f"{address[0]} is an address of this host, where no drain may go")
         sock = socket.socket(family, type_, proto)
         sock.setblocking(False)
         return sock
-
-
-def plain(address: str) -> IPv4Address | IPv6Address:
-    """An address; one of the fourth version that is written as one of the sixth is what it is."""
-    found = ip_address(address.partition("%")[0])
-    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
-
-
-def is_own(address: IPv4Address | IPv6Address) -> bool:
-    """Whether it is this host's: then the kernel sends from that address itself. Asked of it, nothing is sent.
-
-    So nobody can tell by trying whether something listens there. Raises `OSError` where no way leads there.
-    """
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        sock.connect((str(address), 9))
-        return plain(sock.getsockname()[0]) == address
-
-
-def networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """The networks of `10.0.0.0/8,fd00::/8`; raises `ValueError`."""
-    try:
-        return tuple(ip_network(word.strip()) for word in text.split(",") if word.strip())
-    except ValueError as error:
-        raise ValueError(f"DEIS_LOGGER_DRAIN_BARRED has what is no network: {error}") from error
 
 
 async def trust(ca: str, certificate: str, key: str) -> ssl.SSLContext:

@@ -10,7 +10,10 @@ import pytest
 from libs.keyspace.document import now
 from libs.keyspace.records import MeshMember
 from libs.store.shelf import Shelf
+from services.logger.drains import opening
+from services.logger.drains.addresses import networks_of
 from tests.integration.logger.drained import KEYS, Logger, a_drain, say
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -47,14 +50,35 @@ async def test_a_drain_to_a_member_of_the_mesh_or_the_store_is_refused(logger: L
         )
 
 
-async def test_a_drain_waits_while_the_store_has_no_address(logger: Logger) -> None:
+async def test_a_drain_to_the_stores_port_waits_while_the_store_has_no_address_and_is_told_whose(
+    logger: Logger,
+) -> None:
     await told(
         logger,
-        "syslog://192.0.2.7:514",
-        "does not know yet all addresses of the platform's own",
+        "syslog://192.0.2.7:2379",
+        "192.0.2.7 port 2379 may be the platform's own, where no drain may go: the logger's host finds no address for "
+        "etcd.invalid (the store); make that host resolve the name",
         store_endpoints="etcd.invalid:2379",
     )
 
 
 async def test_a_drain_into_a_network_that_is_barred_is_refused(logger: Logger) -> None:
     await told(logger, "syslog://192.0.2.7:514", "DEIS_LOGGER_DRAIN_BARRED", logger_drain_barred="192.0.2.0/24")
+
+
+async def test_a_drain_behind_a_bridge_of_the_host_is_refused_unless_the_operator_lets_it(
+    logger: Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "Bridges", lambda: lambda: networks_of("192.0.2.0/24"))
+    await told(logger, "syslog://192.0.2.7:514", "192.0.2.7 is behind a bridge of the logger's host")
+    lets = {"logger_drain_bridges": True, "logger_drain_barred": "192.0.2.7"}
+    await told(logger, "syslog://192.0.2.7:514", "(DEIS_LOGGER_DRAIN_BARRED)", **lets)
+
+
+async def test_an_operator_sees_at_which_ports_drains_wait(logger: Logger) -> None:
+    async with logger.running(logger_drain_inward=False, store_endpoints="etcd.invalid:2379,192.0.2.7:2380") as daemon:
+        told = ["port 2379: no address for etcd.invalid (the store)"]
+        await eventually(lambda: daemon.facts.get("drains in doubt", lambda: None)() == told)
+    async with logger.running(logger_drain_inward=True) as daemon:
+        await eventually(lambda: "announced" in daemon.ready)
+        assert "drains in doubt" not in daemon.facts  # nothing is refused

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from ipaddress import ip_address
+from contextlib import asynccontextmanager, suppress
+from ipaddress import IPv4Address, ip_address
 from typing import Any
 
 import pytest
@@ -18,11 +18,12 @@ from libs.store.drivers.memory import MemoryStore
 from libs.store.mirror import Mirror
 from libs.store.shelf import Shelf
 from services.logger.drains import guard as guards
+from services.logger.drains.addresses import is_own, leads_home, networks_of
 from services.logger.drains.guard import Guard, member_listeners, store_listeners
 from services.logger.drains.kind import Away, Batch, Target, Terms
 from services.logger.drains.kinds import https, syslog
 from services.logger.drains.rendering import Layout
-from services.logger.drains.way import Forbidden, Only, Way, is_own, networks_of
+from services.logger.drains.way import Forbidden, Only, Way
 from tests.support.waiting import eventually
 
 KEYS = Keyspace()
@@ -47,14 +48,59 @@ async def reach(url: str, way: Way) -> None:
             await connection.send(Batch("id", ()))
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1"],
-)
-def test_addresses_of_the_host_and_the_link_are_refused(address: str) -> None:
-    with pytest.raises(Forbidden):
+INWARD = [
+    *("127.0.0.1", "127.9.9.9", "0.0.0.0", "0.0.0.7", "169.254.169.254", "224.0.0.1"),
+    *("::", "::1", "fe80::1", "fe80::1%lo", "ff02::1"),
+]
+RESERVED = ["240.0.0.1", "255.255.255.255", "fec0::1", "::ffff:0:127.0.0.1", "::10.0.0.1", "64:ff9b:1::a00:1"]
+METADATA = ["100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254", "fd00:42::42"]
+
+
+@pytest.mark.parametrize("address", [*INWARD, *RESERVED, *METADATA])
+def test_addresses_where_no_receiver_can_be_are_refused_unless_drains_may_go_inward(address: str) -> None:
+    with pytest.raises(Forbidden, match="where no drain may go"):
         Way().check(address, 514)
     Way(inward=True).check(address, 514)
+
+
+def forms(address: str) -> list[str]:
+    """One of the fourth version as the sixth writes it: mapped, NAT64, 6to4, and a client's behind Teredo."""
+    four = IPv4Address(address)
+    high, low = divmod(int(four), 1 << 16)
+    client = int(four) ^ 0xFFFFFFFF
+    return [
+        f"::ffff:{address}",
+        f"64:ff9b::{high:x}:{low:x}",
+        f"2002:{high:x}:{low:x}::1",
+        f"2001:0:808:808::{client >> 16:x}:{client & 0xFFFF:x}",
+    ]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "0.0.0.0", "240.0.0.1", "100.100.100.200"])
+def test_an_address_of_the_fourth_version_within_one_of_the_sixth_is_judged_as_well(address: str) -> None:
+    for form in forms(address):
+        with pytest.raises(Forbidden, match="where no drain may go"):
+            Way().check(form, 514)
+
+
+def test_a_receiver_behind_nat64_is_reached_and_what_is_guarded_or_barred_is_not() -> None:
+    way = Way(guard=Only(frozenset({("10.0.0.5", 2379)})), barred=networks_of("10.9.0.0/16,2001:db8::/32"))
+    for form in forms("198.51.100.7"):
+        way.check(form, 6514)
+    for form in forms("10.0.0.5"):
+        way.check(form, 6514)
+        with pytest.raises(Forbidden, match=r"10\.0\.0\.5.* port 2379 is the platform's own"):
+            way.check(form, 2379)
+    for form in [*forms("10.9.1.1"), "2001:db8::1"]:
+        with pytest.raises(Forbidden, match="DEIS_LOGGER_DRAIN_BARRED"):
+            way.check(form, 514)
+
+
+def test_a_way_that_leads_to_this_host_is_known_and_one_elsewhere_is_not() -> None:
+    for form in forms(own_address()):
+        with suppress(OSError):  # this host may have no way of the sixth version: then none leads home either
+            assert leads_home(form)
+    assert not leads_home("192.0.2.1")
 
 
 @pytest.mark.parametrize("form", ["{}", "[::ffff:{}]"])
@@ -160,7 +206,7 @@ async def test_a_member_is_guarded_from_its_announcement_on_and_beyond_its_end()
     shelf = Shelf(store, KEYS.mesh)
     async with guarding("10.0.0.1:2379", store) as guard:
         await eventually(refused(guard, "10.0.0.1", 2379))
-        await eventually(lambda: not guard.doubt)
+        await eventually(lambda: not guard.doubt(8000))
         Way(guard=guard).check("10.0.0.2", 8000)
         await shelf.put(member("controller", "http://10.0.0.2:8000"), "controller", "n1")
         await eventually(refused(guard, "10.0.0.2", 8000))
@@ -168,28 +214,37 @@ async def test_a_member_is_guarded_from_its_announcement_on_and_beyond_its_end()
         await shelf.delete("controller", "n1")
         await eventually(lambda: not guard._members.items())
         assert refused(guard, "10.0.0.2", 8000)()
-        assert not guard.doubt
+        assert not guard.doubt(8000)
 
 
 async def test_while_the_mesh_was_never_read_no_drain_goes_anywhere() -> None:
     guard = Guard("10.0.0.1:2379", Mirror(MemoryStore(), KEYS.mesh))
-    with pytest.raises(Forbidden, match="does not know yet all addresses of the platform's own"):
+    with pytest.raises(Forbidden, match="has not read yet where the platform's daemons listen"):
         Way(guard=guard).check("198.51.100.7", 514)
+    assert guard.fact() == "at all ports: the mesh was not read yet"
 
 
-async def test_a_name_that_has_no_address_yet_lets_no_drain_go_and_keeps_its_last_one_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Directory:
+    """A name server that is asked all the time."""
     monkeypatch.setattr(guards, "DOUBT_SECONDS", 0.01)
     monkeypatch.setattr(guards, "EVERY_SECONDS", 0.01)
-    names = Directory(monkeypatch)
+    return Directory(monkeypatch)
+
+
+async def test_a_name_without_an_address_yet_lets_no_drain_go_to_its_port_and_keeps_its_last_one_later(
+    names: Directory,
+) -> None:
     async with guarding("etcd.test:2379", MemoryStore()) as guard:
-        await eventually(lambda: guard._silent == ("etcd.test",))
-        with pytest.raises(Away, match="cannot be reached: the logger does not know yet all addresses"):
-            await reach("syslog://198.51.100.7:514", Way(guard=guard))
+        await eventually(lambda: bool(guard._doubts))
+        words = r"198.51.100.7 port 2379 may be .* no address for etcd.test \(the store\); make that host resolve"
+        with pytest.raises(Away, match=words):
+            await reach("syslog://198.51.100.7:2379", Way(guard=guard))
+        assert guard.fact() == ["port 2379: no address for etcd.test (the store)"]
         names.says["etcd.test"] = "10.0.0.1"
         await eventually(refused(guard, "10.0.0.1", 2379))
-        Way(guard=guard).check("198.51.100.7", 514)
+        Way(guard=guard).check("198.51.100.7", 2379)
+        assert guard.fact() == "none"
         names.says["etcd.test"] = "10.0.0.9"
         await eventually(refused(guard, "10.0.0.9", 2379))
         names.says.clear()
@@ -197,4 +252,38 @@ async def test_a_name_that_has_no_address_yet_lets_no_drain_go_and_keeps_its_las
             await guard.look()
         assert refused(guard, "10.0.0.9", 2379)()
         assert refused(guard, "10.0.0.1", 2379)()  # who moved may be there still
-        assert not guard.doubt
+        assert not guard.doubt(2379)
+
+
+async def test_a_member_without_an_address_stops_no_drain_but_those_to_its_own_ports(names: Directory) -> None:
+    store = MemoryStore()
+    shelf = Shelf(store, KEYS.mesh)
+    odd = member("controller", "http://node-17.test:8000", admin_url="http://node-17.test:9000")
+    await shelf.put(odd, "controller", "n1")
+    await shelf.put(member("logger", "http://10.0.0.2:8088"), "logger", "n2")
+    async with guarding("10.0.0.1:2379", store) as guard:
+        await eventually(lambda: bool(guard._doubts))
+        way = Way(guard=guard)
+        for port in (514, 6514, 443, 8088):
+            way.check("198.51.100.7", port)
+        for port in (8000, 9000):
+            with pytest.raises(Forbidden, match=r"no address for node-17.test \(controller n1\)"):
+                way.check("198.51.100.7", port)
+        assert refused(guard, "10.0.0.2", 8088)()
+        await shelf.delete("controller", "n1")
+        await eventually(lambda: not guard._members.items("controller"))
+        await guard.look()
+        assert guard.doubt(8000)  # it may listen there still
+        await shelf.put(member("controller", "http://10.0.0.3:8000"), "controller", "n1")
+        await eventually(lambda: not guard.doubt(8000) and not guard.doubt(9000))
+        assert refused(guard, "10.0.0.3", 8000)()
+
+
+async def test_a_drain_is_told_of_a_few_members_and_how_many_more_there_are(names: Directory) -> None:
+    store = MemoryStore()
+    for n in range(5):
+        await Shelf(store, KEYS.mesh).put(member("logger", f"http://n{n}.test:8088"), "logger", f"n{n}")
+    async with guarding("10.0.0.1:2379", store) as guard:
+        await eventually(lambda: len(guard._doubts) == 5)
+        assert "n2.test (logger n1) and 2 more; " in guard.doubt(8088)
+    assert names.says == {}
