@@ -75,14 +75,15 @@ def lines_of(block: bytes) -> Iterator[Line]:
         yield Line(int(stored[:16], 16), _KINDS[stored[16:17]], stored[PREFIX:])
 
 
-def cut_short(begin: bytes, missing: int) -> tuple[bytes, int]:
+def cut_short(begin: bytes, missing: int, *, exact: bool = True) -> tuple[bytes, int]:
     """A line of which only the begin is kept: with the mark of a cut; and how many bytes are missing now.
 
-    A character of UTF-8 that the cut tore goes as well.
+    A character of UTF-8 that the cut tore goes as well. Not `exact`: they were not all counted once.
     """
     whole = _without_torn_end(begin)
     missing += len(begin) - len(whole)
-    return b"%b [deis: %d bytes cut]" % (whole, missing), missing
+    about = b"" if exact else b"about "
+    return b"%b [deis: %b%d bytes cut]" % (whole, about, missing), missing
 
 
 def _without_torn_end(text: bytes) -> bytes:
