@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import NamedTuple
 
 MOST = 8  # falls of a source that are told apart
@@ -18,8 +17,13 @@ class Fall(NamedTuple):
 
 def depth_of(latest: bytes, times: list[bytes]) -> int:
     """How far times fall, ns; 0 where none is before an earlier one, or before the latest one until then."""
-    highest = accumulate(times, max, initial=latest)
-    return max((int(high, 16) - int(at, 16) for high, at in zip(highest, times, strict=False) if at < high), default=0)
+    depth = 0
+    for at in times:
+        if at >= latest:
+            latest = at
+        else:
+            depth = max(depth, int(latest, 16) - int(at, 16))
+    return depth
 
 
 def fallen(falls: tuple[Fall, ...], fall: Fall) -> tuple[Fall, ...]:

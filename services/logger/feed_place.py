@@ -8,6 +8,7 @@ may have some that another has not.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -47,14 +48,16 @@ def behind(latest: bytes, nth: int, block: bytes, lines: int) -> tuple[bytes, in
         return latest, nth + counted, int(latest, 16) - int(time, 16) if time < latest else 0
     stored = block.split(b"\n")
     stored.pop()
-    ordered = sorted(stored)
-    if ordered == stored and stored[0][:16] >= latest and stored[-2][:16] < (most := stored[-1][:16]):  # as clocks go
-        return most, int(stored[-1][16] != _GAP), 0
-    times = [line[:16] for line in stored]
-    depth, most = depth_of(latest, times), max(times)
+    if stored[0][:16] >= latest and sorted(stored) == stored:  # as clocks go
+        most = stored[-1][:16]
+        since, depth = bisect_left(stored, most), 0
+    else:
+        times = [line[:16] for line in stored]
+        most = max(times)
+        since, depth = times.index(most), depth_of(latest, times)
     if most <= latest:
         return latest, nth + lines - [line[16] for line in stored].count(_GAP), depth
-    return most, sum(line[16] != _GAP for line in stored[times.index(most) :]), depth
+    return most, lines - since - [line[16] for line in stored[since:]].count(_GAP), depth
 
 
 class Seek:
