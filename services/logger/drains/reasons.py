@@ -35,4 +35,6 @@ def reason_of(error: BaseException) -> str:  # noqa: PLR0911 - one for each sort
         return os.strerror(error.errno)
     if isinstance(error, ConnectionError | aiohttp.ClientConnectionError):
         return "the connection broke"
+    if type(error) is OSError:  # asyncio's and aiohttp's, where several addresses failed in several ways
+        return "no way leads to any of its addresses"
     return type(error).__name__

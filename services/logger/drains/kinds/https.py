@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from services.logger.drains.heard import SaysTooMuch, bounded
 from services.logger.drains.kind import Away, Batch, Pace, Refused, Target, Terms, trusted
 from services.logger.drains.reasons import reason_of
 from services.logger.drains.rendering import Layout
+from services.logger.drains.way import Forbidden, Way
 
 SCHEMES = ("https", "http")
 PACE = Pace(size=100 * 1024, linger=1.0)
@@ -39,6 +41,7 @@ async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[
         authorization = _auth(target)
     except ValueError as error:
         raise Away("its user has a colon, which no receiver could tell from the one before the password") from error
+    doors = Doors(terms.way)
     limits = aiohttp.ClientTimeout(
         total=4 * terms.stall_seconds, sock_connect=terms.connect_seconds, sock_read=terms.stall_seconds
     )
@@ -46,7 +49,7 @@ async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[
         limit=1,
         ssl=context,
         resolver=terms.names.resolver(target.app, target.token),
-        socket_factory=terms.way.open_socket,
+        socket_factory=doors.open_socket,
     )
     headers = {
         "Content-Type": "application/logplex-1",
@@ -60,7 +63,7 @@ async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
     ) as session:
-        yield LogplexLine(session, URL(target.url, encoded=True), layout)
+        yield LogplexLine(session, URL(target.url, encoded=True), layout, doors)
 
 
 def _safe(target: Target) -> bool:
@@ -72,12 +75,34 @@ def _auth(target: Target) -> dict[str, str]:
     return {"Authorization": aiohttp.encode_basic_auth(unquote(user), unquote(password))} if target.user_info else {}
 
 
+class Doors:
+    """A way whose word is kept: of a name with several addresses, aiohttp tells one error that says nothing."""
+
+    def __init__(self, way: Way) -> None:
+        self.refused: Forbidden | None = None  # the last address
+        self._way = way
+
+    def open_socket(self, info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
+        """See `Way`."""
+        try:
+            return self._way.open_socket(info)
+        except Forbidden as error:
+            self.refused = error
+            raise
+
+    def why(self, error: BaseException) -> str:
+        """A few words: the refusal, where no address was reached and one was refused."""
+        reached = not isinstance(error, aiohttp.ClientConnectorError) or isinstance(error, aiohttp.ClientSSLError)
+        return reason_of(error if reached or self.refused is None else self.refused)
+
+
 class LogplexLine:
     """A receiver that answers each batch."""
 
     lost = ""
 
-    def __init__(self, session: aiohttp.ClientSession, url: URL, layout: Layout) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: URL, layout: Layout, doors: Doors) -> None:
+        self._doors = doors
         self._session = session
         self._url = url
         self._layout = layout
@@ -87,6 +112,7 @@ class LogplexLine:
         """See `Connection`."""
         body = b"".join([self._layout.frames(lot) for lot in batch.lots])
         headers = {"Logplex-Msg-Count": str(batch.lines), "Logplex-Frame-Id": batch.id}
+        self._doors.refused = None
         try:
             async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
                 await answer.content.read(READ)
@@ -97,7 +123,7 @@ class LogplexLine:
         except TimeoutError as error:
             raise Away(f"{self._name} did not answer in time") from error
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError, asyncio.LimitOverrunError) as error:
-            raise Away(f"{self._name} cannot be reached: {reason_of(error)}") from error
+            raise Away(f"{self._name} cannot be reached: {self._doors.why(error)}") from error
         if 200 <= answer.status < 300:
             self._settled += 1
             return

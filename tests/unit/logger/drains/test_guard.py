@@ -175,7 +175,7 @@ class Directory:
         if host.endswith(".test") and not kwargs.get("flags", 0) & socket.AI_NUMERICHOST:
             if host not in self.says:
                 raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-            host = self.says[host]
+            return [info for one in self.says[host].split() for info in self._real(one, *args, **kwargs)]
         return self._real(host, *args, **kwargs)
 
 
@@ -253,6 +253,18 @@ async def test_a_name_without_an_address_yet_lets_no_drain_go_to_its_port_and_ke
         assert refused(guard, "10.0.0.9", 2379)()
         assert refused(guard, "10.0.0.1", 2379)()  # who moved may be there still
         assert not guard.doubt(2379)
+
+
+@pytest.mark.parametrize("scheme", ["syslog", "http"])
+async def test_a_name_of_several_addresses_is_told_why_each_way_is_shut(names: Directory, scheme: str) -> None:
+    names.says["inner.test"] = "::1 127.0.0.1"
+    with pytest.raises(Away, match="is an address of this host or link, where no drain may go"):
+        await reach(f"{scheme}://inner.test:514", Way())
+    names.says["outer.test"] = "2001:db8::7 198.51.100.7"
+    async with guarding("etcd.test:2379", MemoryStore()) as guard:
+        await eventually(lambda: bool(guard._doubts))
+        with pytest.raises(Away, match=r"no address for etcd.test \(the store\)"):
+            await reach(f"{scheme}://outer.test:2379", Way(guard=guard))
 
 
 async def test_a_member_without_an_address_stops_no_drain_but_those_to_its_own_ports(names: Directory) -> None:
