@@ -146,6 +146,7 @@ class Feed:
         seek = self._seeks.get(source.instance)
         if seek is None:
             return False
+        seek.found |= seek.here and source.continued
         block, lines, missed = sought(seek, block)
         if seek.found:
             del self._seeks[source.instance]
@@ -165,7 +166,7 @@ class Feed:
         if self._past is not None:
             self._past.forgot(source)
         elif len(self._seeks) < MOST_SEEKS:
-            self._seeks[source.instance] = Seek(source.place)
+            self._seeks[source.instance] = Seek(source.place, here=True)
             self._group.seeking[self] = None
 
     def gone(self) -> None:

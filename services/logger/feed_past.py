@@ -82,8 +82,8 @@ class Past:
             source = ring.source(instance)
             if same and source is not None and source.born <= place.next <= source.end:
                 past._stands[source] = Stand(place.next, b"%016x" % place.at, place.nth, "evicted")
-            else:
-                past.seeks[instance] = Seek(place)
+            elif not (same and source is not None and source.continued and place.next < source.born):
+                past.seeks[instance] = Seek(place, here=same)
         for source in wanted(ring, selection):
             if source not in past._stands and source.instance not in past.seeks:
                 past._stands[source] = Stand(source.born if same else source.first, NO_TIME, 0, "evicted")
@@ -105,10 +105,13 @@ class Past:
 
     def forgot(self, source: Source) -> None:
         """A source was forgotten: its untold lines had gone before. What comes of it again is sought."""
-        stand = self._stands.pop(source, None)
-        if stand is not None and stand.number < source.end:
-            self._lose(source, stand, source.end)
-        self.seeks[source.instance] = Seek(source.place)
+        if not self._selection.wants(source.process, source.instance, source.release):
+            return
+        stand = self._stand(source)  # it may have come since the last window
+        if stand.number < source.end:
+            self._skip(source, stand)
+        del self._stands[source]
+        self.seeks[source.instance] = Seek(source.place, here=True)
 
     def window(self, size: int) -> tuple[list[Piece], list[Missed], bool]:
         """The next lines in about `size` bytes; what was missed before them; whether that is all that the ring has.
@@ -143,6 +146,8 @@ class Past:
         """Where a source is read on; one that came since is read from its begin."""
         stand = self._stands.get(source)
         if stand is None:
+            if source.continued and (seek := self.seeks.get(source.instance)) is not None and seek.here:
+                del self.seeks[source.instance]
             stand = self._stands[source] = Stand(source.born, NO_TIME, 0)
         return stand
 

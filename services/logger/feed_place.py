@@ -61,11 +61,15 @@ def behind(latest: bytes, nth: int, block: bytes, lines: int) -> tuple[bytes, in
 
 
 class Seek:
-    """Finds a place by time in lines that come in order. `found` once it is behind; `lost` when that was not exact."""
+    """Finds a place by time in lines that come in order. `found` once it is behind; `lost` when that was not exact.
 
-    __slots__ = ("_count", "_latest", "_nth", "at", "found", "lost")
+    `here`: a place in this memory, behind which all is news that an instance says without a new beginning.
+    """
 
-    def __init__(self, place: Place) -> None:
+    __slots__ = ("_count", "_latest", "_nth", "at", "found", "here", "lost")
+
+    def __init__(self, place: Place, *, here: bool = False) -> None:
+        self.here = here
         self.at = b"%016x" % place.at
         self._nth = place.nth
         self._latest = NO_TIME

@@ -40,6 +40,7 @@ class Source:
     nth: int = 0  # lines since it became that
     falls: tuple[Fall, ...] = ()  # of the lines up to `end`, and of those that are about to be stored
     reached: int = 0  # the ring's number behind the last line
+    continued: bool = False  # it began in the midst of a reading: nothing of an earlier source's is sent again
 
     @property
     def first(self) -> int:
@@ -113,6 +114,7 @@ class Ring:
             raise BadBlock(f"the block has {block.count(10)} lines and its header says {lines}")
         source = self._source(header.instance, header.process, header.release)
         if source.reading != header.reading:
+            source.continued |= not source.reading and first > 0
             source.reading, source.next = header.reading, first
         doubles = missing = 0
         if first < source.next:
@@ -130,6 +132,7 @@ class Ring:
     def say(self, at: int, text: str) -> None:
         """Store a line of the platform's own."""
         source = self._source("", "deis", 0)
+        source.continued = True
         self._append(source, encode(at, Kind.PLATFORM, text.encode("utf-8", "replace")), 1)
 
     def trim(self) -> int:

@@ -46,6 +46,12 @@ async def come_back(reader: Reader, archive: Archive, selection: Selection = ALL
     await reader.read()
 
 
+def ring_of(archive: Archive) -> ring.Ring:
+    found = archive.ring(APP)
+    assert found is not None
+    return found
+
+
 def speak_anew(archive: Archive, instances: int) -> None:
     """A line each of so many that nobody knows."""
     for number in range(instances):
@@ -80,10 +86,8 @@ async def test_who_knew_all_that_was_forgotten_is_told_of_no_loss() -> None:
         await reader.read()
     speak_anew(archive, 100)
     await wide.read()
-    ring_ = archive.ring(APP)
-    assert ring_ is not None
-    ring_.forget_silent()
-    assert ring_.source("old") is None
+    ring_of(archive).forget_silent()
+    assert ring_of(archive).source("old") is None
     await come_back(wide, archive)
     await come_back(narrow, archive, Selection(process="db"))
     assert wide.missed == narrow.missed == []
@@ -97,10 +101,8 @@ async def test_who_broke_off_before_it_was_live_is_told_of_what_it_was_to_be_tol
     reader = follow(archive, lines=100)
     reader.places = dict(reader.feed.start)
     archive.take(timed("a", 50, list(range(2000, 2100))))
-    ring_ = archive.ring(APP)
-    assert ring_ is not None
     reader.feed.close()  # it has heard nothing but its places
-    ring_.forget_silent()
+    ring_of(archive).forget_silent()
     await come_back(reader, archive)
     assert Missed(None, None, 801, "evicted") in reader.missed
 
@@ -116,6 +118,36 @@ async def test_who_comes_back_to_an_app_whose_ring_had_to_go_meanwhile_is_told_s
     archive.take(numbered(20, 1))
     await come_back(reader, archive)
     assert reader.missed[0] == Missed(None, None, None, "evicted")
+
+
+@pytest.mark.parametrize("away", [True, False])
+async def test_an_instance_that_was_forgotten_and_goes_on_is_told_whatever_its_clock_says(*, away: bool) -> None:
+    archive = Archive(Bounds())
+    reader = follow(archive)
+    archive.take(timed("a", 0, [1000, 2000]))
+    await reader.read()
+    archive.clear(APP)
+    ring_of(archive).forget_silent()
+    archive.take(timed("b", 0, [2500]))
+    archive.take(timed("a", 2, [1500, 1600]))
+    if away:
+        await come_back(reader, archive)
+    await reader.read()
+    assert reader.numbers() == [0, 1, 2, 3]
+    assert reader.missed == []
+
+
+async def test_an_instance_that_comes_and_is_forgotten_while_a_reader_is_yet_to_read_is_counted() -> None:
+    archive = Archive(Bounds())
+    archive.take(timed("a", 0, [1000]))
+    reader, other = follow(archive, lines=10), follow(archive, Selection(instance="a"), lines=10)
+    archive.take(timed("b", 0, [1001, 1002]))
+    archive.clear(APP)
+    ring_of(archive).forget_silent()
+    await reader.read()
+    await other.read()
+    assert joined(reader.missed) == [Missed(3, None, 1002, "slow")]
+    assert [(gap.lines, gap.until) for gap in other.missed] == [(1, 1000)]
 
 
 WRITES = st.lists(
@@ -137,11 +169,15 @@ async def test_every_line_is_told_or_counted_or_within_the_times_of_what_nobody_
             times = [at := max(at + step, 1) for step in steps]
             archive.take(timed(instance, len(before), times))
             before += times
-            match data.draw(st.integers(0, 5)):
+            match data.draw(st.integers(0, 9)):
                 case 0:
                     await reader.read_some()
                 case 1:
                     await come_back(reader, archive)
+                case 2:
+                    archive.clear(APP)
+                case 3:
+                    ring_of(archive).forget_silent()
         await come_back(reader, archive)
         untold = [
             one for name, times in written.items() for n, one in enumerate(times) if n not in set(reader.numbers(name))
