@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,11 +14,11 @@ from urllib.parse import unquote
 import aiohttp
 from yarl import URL
 
+from services.logger.drains.doors import Doors
 from services.logger.drains.heard import SaysTooMuch, bounded
 from services.logger.drains.kind import Away, Batch, Pace, Refused, Target, Terms, trusted
 from services.logger.drains.reasons import reason_of
 from services.logger.drains.rendering import Layout
-from services.logger.drains.way import Forbidden, Way
 
 SCHEMES = ("https", "http")
 PACE = Pace(size=100 * 1024, linger=1.0)
@@ -75,27 +74,6 @@ def _auth(target: Target) -> dict[str, str]:
     return {"Authorization": aiohttp.encode_basic_auth(unquote(user), unquote(password))} if target.user_info else {}
 
 
-class Doors:
-    """A way whose word is kept: of a name with several addresses, aiohttp tells one error that says nothing."""
-
-    def __init__(self, way: Way) -> None:
-        self.refused: Forbidden | None = None  # the last address
-        self._way = way
-
-    def open_socket(self, info: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
-        """See `Way`."""
-        try:
-            return self._way.open_socket(info)
-        except Forbidden as error:
-            self.refused = error
-            raise
-
-    def why(self, error: BaseException) -> str:
-        """A few words: the refusal, where no address was reached and one was refused."""
-        reached = not isinstance(error, aiohttp.ClientConnectorError) or isinstance(error, aiohttp.ClientSSLError)
-        return reason_of(error if reached or self.refused is None else self.refused)
-
-
 class LogplexLine:
     """A receiver that answers each batch."""
 
@@ -123,7 +101,7 @@ class LogplexLine:
         except TimeoutError as error:
             raise Away(f"{self._name} did not answer in time") from error
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError, asyncio.LimitOverrunError) as error:
-            raise Away(f"{self._name} cannot be reached: {self._doors.why(error)}") from error
+            raise Away(f"{self._name} cannot be reached: {self._why(error)}") from error
         if 200 <= answer.status < 300:
             self._settled += 1
             return
@@ -136,6 +114,10 @@ class LogplexLine:
         """See `Connection`."""
         settled, self._settled = self._settled, 0
         return settled
+
+    def _why(self, error: BaseException) -> str:
+        reached = not isinstance(error, aiohttp.ClientConnectorError) or isinstance(error, aiohttp.ClientSSLError)
+        return reason_of(error) if reached else self._doors.why(error)
 
     @property
     def _name(self) -> str:

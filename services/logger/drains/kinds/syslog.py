@@ -18,6 +18,9 @@ from contextlib import asynccontextmanager
 from typing import cast
 from urllib.parse import urlsplit
 
+from aiohappyeyeballs import start_connection
+
+from services.logger.drains.doors import Doors
 from services.logger.drains.kind import Away, Batch, Pace, Target, Terms, trusted
 from services.logger.drains.reasons import reason_of
 from services.logger.drains.rendering import Layout
@@ -25,6 +28,7 @@ from services.logger.drains.rendering import Layout
 SCHEMES = ("syslog", "syslog+tls")
 PACE = Pace(size=64 * 1024, linger=0.0)
 PORTS = {"syslog": 514, "syslog+tls": 6514}
+NEXT_SECONDS = 0.25  # without an answer from one address, after which the next is tried beside it (RFC 8305 §5)
 ESTABLISHED, CLOSE_WAIT = 1, 8  # states of TCP (linux/tcp_states.h)
 HEARD = 64 * 1024  # bytes of what a receiver says that are read, and thrown away; nothing is to be said
 DOUBTFUL = 1024 * 1024  # bytes that the receiver's kernel has and that are kept nevertheless, at most
@@ -65,28 +69,19 @@ async def connect(target: Target, layout: Layout, terms: Terms, wake: Callable[[
 
 
 async def _connected(target: Target, host: str, port: int, terms: Terms) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    last: OSError | None = None
-    for info in await terms.names.look_up(target.app, target.token, host, port):
-        try:
-            sock = terms.way.open_socket(info)
-        except OSError as error:
-            last = error
-            continue
-        try:
-            await loop.sock_connect(sock, info[4])
-        except OSError as error:
-            sock.close()
-            last = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(terms.stall_seconds * 1000))
-            return sock
-    raise last or socket.gaierror(socket.EAI_NONAME, "its name has no address")
+    """A connection to one of its addresses: while one is silent, others are tried (RFC 8305). Raises `Away`."""
+    doors = Doors(terms.way)
+    try:
+        infos = await terms.names.look_up(target.app, target.token, host, port)
+        sock = await start_connection(
+            infos, happy_eyeballs_delay=NEXT_SECONDS, interleave=1, socket_factory=doors.open_socket
+        )
+    except (OSError, ValueError) as error:
+        raise Away(f"{host}:{port} cannot be reached: {doors.why(error)}") from error
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(terms.stall_seconds * 1000))
+    return sock
 
 
 UNPROVEN = " before it took anything: look whether it asks for a client certificate, and lets in the drain's"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -169,3 +169,38 @@ async def test_a_user_that_basic_authentication_cannot_carry_is_told() -> None:
     with pytest.raises(Away, match="has a colon"):
         async with https.connect(target, LAYOUT, Terms(Way()), lambda: None):
             pass
+
+
+@pytest.mark.parametrize("scheme", ["syslog", "http"])
+async def test_a_receiver_is_reached_by_another_address_where_one_is_silent(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = asyncio.Event()
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.set()
+        writer.write(b"HTTP/1.1 204 \r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    real = socket.getaddrinfo
+
+    def look_up(host: str, *args: Any, **kwargs: Any) -> Any:
+        if host != "several.test" or kwargs.get("flags", 0) & socket.AI_NUMERICHOST:
+            return real(host, *args, **kwargs)
+        return [info for one in ("127.0.0.2", "127.0.0.1") for info in real(one, *args, **kwargs)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with ExitStack() as open_:
+        silent = open_.enter_context(socket.socket())
+        silent.bind(("127.0.0.2", port))
+        silent.listen(0)
+        for _ in range(4):  # whoever comes after them gets no answer
+            waiting = open_.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with suppress(BlockingIOError):
+                waiting.connect(("127.0.0.2", port))
+        await reach(f"{scheme}://several.test:{port}", Terms(Way(inward=True)))
+        await eventually(reached.is_set)
+    server.close()
