@@ -16,7 +16,7 @@ from libs.client.api.errors import ClientError
 from libs.client.catalogue import GROUPS, Group, all_names, commands_in, group_of
 from libs.client.errors import Interrupted
 from libs.client.invocation import Invocation, invocation, version
-from libs.client.outlet import give_up
+from libs.client.outlet import UNWRITABLE, give_up
 from libs.client.screen import Screen
 
 HELP = ("--help", "-h")
@@ -35,6 +35,12 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough, as in `deis logs | head`
         give_up(sys.stdout)
+        status = 1
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        give_up(sys.stdout)
+        call.screen.error(f"cannot write to standard output: {error.strerror}")
         status = 1
     except KeyboardInterrupt:
         call.screen.error("interrupted.")

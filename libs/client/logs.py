@@ -83,6 +83,7 @@ class Printed:
 
     def __init__(self, screen: Screen, app: str, *, json: bool) -> None:
         self._screen, self._app, self._json = screen, app, json
+        self.told = False  # whether anything was printed
 
     def lines(self, parts: Sequence[Part]) -> None:
         """Lines of one message, merged by time."""
@@ -90,6 +91,7 @@ class Printed:
         from libs.loglines.tail import merged  # noqa: PLC0415
 
         app, told = self._app, merged(parts)
+        self.told = True
         with breakable(self._screen.out):
             if self._json:
                 for source, line in told:
@@ -101,6 +103,7 @@ class Printed:
 
     def missed(self, missed: Missed) -> None:
         """Lines that are not told."""
+        self.told = True
         with breakable(self._screen.out):
             if self._json:
                 self._screen.json(missed_object(self._app, missed), oneline=True)

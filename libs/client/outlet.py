@@ -13,6 +13,9 @@ from typing import TextIO
 
 from libs.client.errors import Interrupted
 
+# What a full disk, a quota, a size limit and a failing disk or a terminal that hung up say of a write.
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
 
 @contextmanager
 def breakable(out: TextIO) -> Iterator[None]:

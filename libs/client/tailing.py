@@ -206,7 +206,10 @@ class Tail:
 
     def _later(self, error: ClientError, seconds: float = 0.0) -> Exception:
         """What comes of a controller that gives no ticket: before the tail stood, its own words."""
-        return _Dropped(str(error).partition("\n")[0].rstrip("."), seconds=seconds) if self._stood else error
+        if not self._stood:
+            return error
+        said = error.detail.partition(". ")[0] if isinstance(error, Refused) else ""  # without "try again": we do
+        return _Dropped((said or str(error)).partition("\n")[0].rstrip("."), seconds=seconds)
 
     def _refused(self, refused: SocketRefused) -> Exception:
         """What comes of a logger, or a router before it, that lets nobody in."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from libs.client.api.errors import Refused
 from libs.client.commands.options import AppOption
 from libs.client.errors import BadArgument, Interrupted
 from libs.client.invocation import Invocation, agent, present
@@ -15,12 +16,15 @@ from libs.client.outlet import while_read
 from libs.client.suggestions import process_names, release_names, starting_with
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from libs.client.api.client import Client
     from libs.client.tailing import Wanted
 
 LINES = 1000  # without --lines, as version 1's controller has it
 FOLLOWED = 100  # what comes first when a log is followed
 ALL = 1_000_000  # what a logger would give at most
+NO_LOGGER = 500  # as version 1 answers where no logger does
 
 ProcessOption = Annotated[
     str | None,
@@ -112,17 +116,27 @@ def show(call: Invocation, app: str, lines: int | None, select: dict[str, str]) 
     """The last lines, to the byte as version 1 shows them."""
 
     async def question(client: Client) -> str:
-        return await client.logs.last(app, lines, select)
+        try:
+            return await client.logs.last(app, lines, select)
+        except Refused as refused:
+            if refused.status == NO_LOGGER:
+                refused.add_note("No logger tells its lines now; the app itself goes on. Try again soon.")
+            raise
 
     told = call.ask(question)
     if select and not told:
-        call.screen.warn(f"no line that {app}'s log has passes {' '.join(options(select))}")
+        warn_of_none(call, app, select)
         return
     for line in told.rstrip("\n").split("\n"):
         call.screen.line(coloured(line, call.screen))
 
 
-def options(select: dict[str, str]) -> list[str]:
+def warn_of_none(call: Invocation, app: str, select: Mapping[str, str]) -> None:
+    """Say that it is the filters that leave nothing."""
+    call.screen.warn(f"no line that {app}'s log has passes {' '.join(options(select))}")
+
+
+def options(select: Mapping[str, str]) -> list[str]:
     """The filters as they were typed, about."""
     names = {"process": "ps"}
     return [f"--{names.get(name, name)}={shlex.quote(value)}" for name, value in select.items()]
@@ -142,4 +156,6 @@ def read(call: Invocation, wanted: Wanted, *, json: bool) -> int:
         call.ask(question)
     except Interrupted as interrupted:
         return interrupted.exit_status
+    if wanted.once and wanted.select and not printed.told:
+        warn_of_none(call, wanted.app, wanted.select)
     return 0

@@ -20,3 +20,10 @@ async def tells(talk: Talk, *messages: bytes) -> None:
 async def destroyed(talk: Talk) -> None:
     """Nothing but the end."""
     await tells(talk)
+
+
+async def live_without_a_line(talk: Talk) -> None:
+    """That there was nothing, until the reader leaves."""
+    await talk.ready()
+    await talk.say("live")
+    await talk.socket.receive()

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.contract.client.conftest import SECONDS, Deis
-from tests.contract.client.stand_in import StandIn
+from tests.contract.client.stand_in import VERSIONS, StandIn, says
 from tests.contract.client.stand_in_tails import Talk, part
 from tests.contract.client.test_terminal import start
 from tests.support.waiting import eventually
@@ -139,3 +139,20 @@ async def test_a_locale_that_lacks_a_character_ends_no_log(paper: Deis, stand_in
     paper.environment["PYTHONIOENCODING"] = "ascii"
     told = await paper.process("logs", "-f", status=1)
     assert told.out == f"{LINE}caf? ?\n{LINE}after\n"
+
+
+@pytest.mark.parametrize("words", [(), ("-f",), ("--json",)], ids=" ".join)
+async def test_a_disk_that_is_full_is_told_in_a_sentence(
+    paper: Deis, stand_in: StandIn, words: tuple[str, ...]
+) -> None:
+    scripted(stand_in, one)
+    stand_in.answers["GET /v1/apps/paper/logs"] = says(200, f"{LINE}one\n", headers=VERSIONS)
+    command = f"{sys.executable} -m libs.client logs {' '.join(words)} -a paper > /dev/full"
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_shell(
+        command, stdout=pipe, stderr=pipe, cwd=paper.directory, env=paper.whole_environment()
+    )
+    async with asyncio.timeout(SECONDS):
+        _, err = await process.communicate()
+    assert err == b"Error: cannot write to standard output: No space left on device\n"
+    assert process.returncode == 1

@@ -13,7 +13,7 @@ from libs.loglines.line import Kind
 from tests.contract.client.conftest import Deis
 from tests.contract.client.stand_in import VERSIONS, StandIn, says
 from tests.contract.client.stand_in_tails import SECOND, Talk, part
-from tests.contract.client.tail_scripts import GONE, LINE, destroyed, tells
+from tests.contract.client.tail_scripts import GONE, LINE, destroyed, live_without_a_line, tells
 
 
 @pytest.fixture
@@ -194,3 +194,15 @@ async def test_filters_that_nothing_passes_are_said_so_beside_an_output_without_
     assert told.out == ""
     assert told.err == "no line that paper's log has passes --ps=wbe --grep='a b'\n"
     assert (await paper("logs")).out == "\n", "as version 1 shows a log without a line"
+    stand_in.tails.scripts = [live_without_a_line]
+    told = await paper("logs", "--json", "--ps", "wbe")
+    assert (told.out, told.err) == ("", "no line that paper's log has passes --ps=wbe\n")
+
+
+async def test_a_platform_without_a_logger_is_told_with_what_to_do(paper: Deis, stand_in: StandIn) -> None:
+    stand_in.answers["GET /v1/apps/paper/logs"] = says(500, "Error accessing logs for paper", headers=VERSIONS)
+    told = await paper("logs", status=1)
+    assert told.err == (
+        "Error: Error accessing logs for paper (500 Internal Server Error)\n"
+        "No logger tells its lines now; the app itself goes on. Try again soon.\n"
+    )
