@@ -194,3 +194,24 @@ async def test_a_controller_that_is_away_meanwhile_is_waited_for(paper: Deis, st
     told = await paper("logs", "-f", status=1)
     assert answers == []
     assert [line.partition(" ")[0] for line in told.err.splitlines()] == ["lost", "the", "Error:"]
+
+
+async def test_a_log_whose_logger_stopped_is_lost_in_the_controllers_words_without_its_advice(
+    paper: Deis, stand_in: StandIn
+) -> None:
+    refusal = says(503, {"detail": "No logger is ready, so paper waits. Try again soon."}, headers=VERSIONS)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        del stand_in.answers[TICKETS]
+        return await refusal(request)
+
+    async def first(talk: Talk) -> None:
+        await talk.ready()
+        await talk.say("live")
+        stand_in.answers[TICKETS] = answer
+        await talk.end("stopping")
+
+    stand_in.tails.scripts = [first, destroyed]
+    told = await paper("logs", "-f", status=1)
+    lost = "lost the log of paper: No logger is ready, so paper waits; it goes on when that is mended, Ctrl-C ends it"
+    assert told.err.splitlines()[0] == lost
