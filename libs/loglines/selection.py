@@ -120,6 +120,9 @@ def parse(parameters: Mapping[str, str], *, now: datetime, strict: bool = False)
         return reader(name, text, now) if text else None
 
     since, until = read("since", _time), read("until", _time)
+    if since is not None and until is not None and since > until:
+        first, last = parameters["since"], parameters["until"]
+        raise BadSelection(f"since is {first!r}, which is later than until, {last!r}; exchange them")
     return Selection(
         process=read("process", _name),
         instance=read("instance", _name),

@@ -49,7 +49,12 @@ class Drains:
         return summed(states, {parts[1] for parts, _ in self._picture.loggers.mirror.items()})
 
     async def add(self, scope: str, app: str, owner: str, new: NewDrain) -> tuple[Drain, int]:
-        """Write one more and return it with its revision; raises `BadRequest` where there are `MOST` of them."""
+        """Write one more and return it with its revision.
+
+        Raises `BadRequest` where there are `MOST` of them, or where one sends the same lines to the same place.
+        """
+        if (twin := next((one for one in self.of(scope) if _same(one, new)), None)) is not None:
+            raise _there_already(twin)
         id_ = secrets.token_hex(8)
         drain = Drain(
             id=id_,
@@ -119,6 +124,25 @@ async def forget_drains(store: Store, keyspace: Keyspace, scope: str) -> None:
         await store.delete(entry.key)
         with suppress(BadKey):
             await forget_states(store, keyspace, keyspace.drains.parse(entry.key)[1])
+
+
+def _same(drain: Drain, new: NewDrain) -> bool:
+    """Whether nothing would tell the two apart but what they are called. Secrets are not opened for that."""
+    asked = (new.place.url, dict(new.select), new.client_certificate, new.ca)
+    return not (drain.secret or new.secret) and asked == (
+        drain.url,
+        dict(drain.select),
+        drain.client_certificate,
+        drain.ca,
+    )
+
+
+def _there_already(twin: Drain) -> BadRequest:
+    whose = twin.app or "The platform"
+    return BadRequest(
+        f"{whose} has this log drain already: {twin.id}, with the same URL and filters; its receiver would get each"
+        " line twice. Change one of them, or remove that drain first."
+    )
 
 
 def _too_many(app: str) -> BadRequest:

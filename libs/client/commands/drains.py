@@ -97,7 +97,7 @@ def show(call: Invocation, drain: Drain) -> None:
         facts["state"] = in_brief(None)
     else:
         facts |= {"sent": state.sent, "dropped": state.dropped, "waiting": state.waiting}
-        facts |= {"until": state.until} if state.until else {}
+        facts |= {"sent until": state.until} if state.until else {}
     screen.facts(facts)
     if state is not None and (state.failing or state.error):
         since = f" since {state.failing}" if state.failing else ""

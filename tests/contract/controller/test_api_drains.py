@@ -34,6 +34,10 @@ SECRETIVE = {
 }
 
 
+def syslog_at(port: int) -> dict[str, str]:
+    return {"url": f"syslog://logs.example.org:{port}"}
+
+
 def uuid_of(api: Api, app: str = "hello") -> str:
     found = api.controller.picture.apps.mirror.get(app)
     assert found is not None
@@ -68,7 +72,7 @@ async def test_a_drain_looks_the_same_wherever_it_is_shown(admin: Client, app: s
 
 
 async def test_drains_are_listed_oldest_first_and_go_one_by_one(admin: Client, app: str) -> None:
-    there = [(await admin("POST", f"{app}/drains", SYSLOG)).json["id"] for _ in range(3)]
+    there = [(await admin("POST", f"{app}/drains", syslog_at(port))).json["id"] for port in (1, 2, 3)]
     assert await ids(admin, f"{app}/drains") == there
     assert await ids(admin, f"{app}/drains?page_size=2&page=2") == there[2:]
     assert (await admin("DELETE", f"{app}/drains/{there[1]}")).line == "204 NO CONTENT"
@@ -133,8 +137,8 @@ async def test_a_form_may_bring_a_drain(admin: Client, app: str) -> None:
 
 
 async def test_an_app_has_so_many_drains_and_no_more(admin: Client, app: str) -> None:
-    for _ in range(MOST):
-        assert (await admin("POST", f"{app}/drains", SYSLOG)).status == 201
+    for port in range(1, MOST + 1):
+        assert (await admin("POST", f"{app}/drains", syslog_at(port))).status == 201
     answer = await admin("POST", f"{app}/drains", SYSLOG)
     assert answer.line == "400 BAD REQUEST"
     assert answer.json["detail"].startswith("hello has 10 log drains already, which is the most; remove one")
@@ -143,9 +147,24 @@ async def test_an_app_has_so_many_drains_and_no_more(admin: Client, app: str) ->
     assert (await admin("POST", "/v1/apps/other/drains", SYSLOG)).status == 201
 
 
+async def test_a_drain_that_is_there_already_is_not_added_twice(admin: Client, app: str) -> None:
+    web = {**SYSLOG, "select": {"process": "web"}}
+    for body in (SYSLOG, web):
+        there = (await admin("POST", f"{app}/drains", body)).json["id"]
+        answer = await admin("POST", f"{app}/drains", body)
+        assert answer.line == "400 BAD REQUEST"
+        assert answer.json["detail"].startswith(f"hello has this log drain already: {there}, with the same URL and")
+    assert (await admin("POST", OF_PLATFORM, SYSLOG)).status == 201
+    again = await admin("POST", OF_PLATFORM, SYSLOG)
+    assert again.json["detail"].startswith("The platform has this log drain already: ")
+    assert len(await ids(admin, f"{app}/drains")) == 2
+    for _ in range(2):  # as who exchanges a certificate does, before the old one is removed
+        assert (await admin("POST", f"{app}/drains", SECRETIVE)).status == 201
+
+
 async def test_of_many_that_come_at_once_no_more_than_so_many_stay(api: Api, admin: Client, app: str) -> None:
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(admin("POST", f"{app}/drains", SYSLOG)) for _ in range(MOST + 5)]
+        tasks = [group.create_task(admin("POST", f"{app}/drains", syslog_at(port))) for port in range(1, MOST + 6)]
     there = {task.result().json["id"] for task in tasks if task.result().status == 201}
     assert len(there) == MOST
     assert {drain.id for drain in await kept(api, uuid_of(api))} == there
@@ -223,7 +242,7 @@ async def test_a_state_is_the_sum_of_what_the_loggers_say(api: Api, admin: Clien
 
 
 async def test_what_is_told_of_a_drain_goes_with_it(api: Api, admin: Client, app: str) -> None:
-    one, other = [(await admin("POST", f"{app}/drains", SYSLOG)).json["id"] for _ in range(2)]
+    one, other = [(await admin("POST", f"{app}/drains", syslog_at(port))).json["id"] for port in (1, 2)]
     for id_ in (one, other):
         await say(api, id_, "a")
         await say(api, id_, "b")

@@ -59,6 +59,13 @@ def test_a_value_that_cannot_be_read_is_named_with_what_would_be_right(name: str
         parse({name: value}, now=NOW)
 
 
+def test_times_that_no_line_can_have_are_told_from_those_that_none_has() -> None:
+    assert parse({"since": "2m", "until": "2m"}, now=NOW).timed
+    for since, until in (("1m", "2m"), ("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z")):
+        with pytest.raises(BadSelection, match=f"since is '{since}', which is later than until, '{until}'; exchange"):
+            parse({"since": since, "until": until}, now=NOW)
+
+
 def test_a_filter_that_there_is_not_is_an_error_only_where_that_is_asked_for() -> None:
     with pytest.raises(BadSelection, match="'colour' is no filter; there are process, instance"):
         parse({"colour": "red"}, now=NOW, strict=True)
