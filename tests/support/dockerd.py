@@ -138,7 +138,12 @@ class Dockerd:
                 self.ask("DELETE", f"/containers/{container['Id']}", force="1")
             for network in self.ask("GET", "/networks"):
                 if network["Driver"] == "bridge" and network["Name"] != "bridge":
-                    self._remove_network(network["Id"])
+                    try:
+                        self._remove_network(network["Id"])
+                    except RuntimeError:  # it forgets endpoints that it lists no more when it begins anew
+                        self.stop()
+                        self.start()
+                        self._remove_network(network["Id"])
         finally:
             self.stop()
             self._sweep()
