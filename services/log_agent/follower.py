@@ -90,8 +90,13 @@ class Follower:
 
     async def check(self) -> None:
         """Compare what the open stream said with what is stored, where it is time to."""
-        if self._watch.due():
+        if not self._stands_full and self._watch.due():
             await self._compare()
+
+    @property
+    def _stands_full(self) -> bool:
+        """Whether its stream is not read for now, since the lane has no room: that is no silence of the stream's."""
+        return self._lane is not None and self._lane.full
 
     async def _compare(self) -> None:
         """What the open stream passed over is told; a stream that says no more is left."""
@@ -107,7 +112,7 @@ class Follower:
         if found.torn:
             self._parts.counts.gaps += 1
             lane.put([told(found.torn)])
-        if found.lags and watch.stands(question):
+        if found.lags and watch.stands(question) and not self._stands_full:
             self._parts.counts.silences += 1
             self._leave()
 

@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from libs.engine import LogPiece
 from libs.engine.drivers.memory import MemoryEngine
+from services.log_agent import followers, watching
 from services.log_agent.watching import APART
 from tests.integration.logger.world import World, numbers
 from tests.support.waiting import eventually
@@ -77,3 +80,28 @@ async def test_what_an_open_stream_passed_over_is_told_once(tmp_path: Path) -> N
 
         await eventually(told, what="the lines that came, and that some may be missing")
         assert agent.registry.get_sample_value("deis_log_agent_gaps_total") == 1
+
+
+async def test_a_stream_whose_lines_no_logger_takes_is_not_called_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SOON", "LATE", "EVERY", "RARELY"):
+        monkeypatch.setattr(watching, name, 10**6)
+    monkeypatch.setattr(followers, "CHECK_SECONDS", 0.01)
+    world = a_world(tmp_path, lambda _: True)
+    name = await world.start("a1")
+    lines = [f"line {n} {'x' * 1000}" for n in range(1000)]
+    async with world.agent(log_agent_stall_seconds=1) as agent:
+        async with world.logger():
+            world.engine.say(name, f"{lines[0]}\n".encode())
+            await world.has(lines[:1])
+        for line in lines[1:]:
+            world.engine.say(name, f"{line}\n".encode())
+
+        def figure(what: str) -> float | None:
+            return agent.registry.get_sample_value(f"deis_log_agent_{what}_total")
+
+        await eventually(lambda: figure("stalls"), what="the stream is left since nobody takes its lines")
+        assert figure("silent_streams") == 0
+        async with world.logger():
+            await world.has(lines)
