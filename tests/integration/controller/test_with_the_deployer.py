@@ -123,6 +123,7 @@ async def test_a_rollout_is_followed_to_its_end(running: Whole) -> None:
         following = group.create_task(
             running.ann("GET", f"{APP}/releases/v3", headers={"Accept": "application/x-ndjson"})
         )
+        await eventually(lambda: len(running.controller.followers) == 1, what="the rollout is followed")
         running.agents.passes = lambda _: True
     assert asked.result().status == 201
     lines = [json.loads(line) for line in following.result().text.splitlines() if line]
